@@ -1,0 +1,8 @@
+//! A reverse proxy that requires client certificates.
+//!
+//! The map of the house, from the top floor down; a module imports only from floors below its own
+//! (`tests/it/layers.rs` checks every import):
+//!
+//! | floor | modules |
+//! |---|---|
+
