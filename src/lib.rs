@@ -5,4 +5,6 @@
 //!
 //! | floor | modules |
 //! |---|---|
+//! | facts | [`identity`]: what a certificate says, and the proof that it was verified |
 
+pub mod identity;
