@@ -5,6 +5,8 @@
 //!
 //! | floor | modules |
 //! |---|---|
+//! | configuration | [`config`]: `gateway.toml` to domain types, all problems at once |
 //! | facts | [`identity`]: what a certificate says, and the proof that it was verified |
 
+pub mod config;
 pub mod identity;

@@ -1,0 +1,195 @@
+//! The words of nginx, Apache and others, for people who bring a configuration along.
+//!
+//! Each is answered with the key that does the same here, or with why there is none.
+
+/// What a foreign word is called here.
+#[derive(Debug)]
+pub(super) struct Word {
+    /// Spellings, compared in any letter case.
+    names: &'static [&'static str],
+    /// Table and key that do the same; an empty key is the table itself.
+    pub(super) ours: Option<(&'static str, &'static str)>,
+    /// What to do, as a `fix:` line.
+    pub(super) fix: &'static str,
+}
+
+/// Looks a word up.
+pub(super) fn word(name: &str) -> Option<&'static Word> {
+    WORDS.iter().find(|word| word.names.iter().any(|known| known.eq_ignore_ascii_case(name)))
+}
+
+#[rustfmt::skip]
+const WORDS: &[Word] = &[
+    Word {
+        names: &["ssl_certificate", "SSLCertificateFile"],
+        ours: Some(("site", "certificate")),
+        fix: "call it `certificate`, in `[[site]]`",
+    },
+    Word {
+        names: &["ssl_certificate_key", "SSLCertificateKeyFile"],
+        ours: Some(("site", "private_key")),
+        fix: "call it `private_key`, in `[[site]]`",
+    },
+    Word {
+        names: &["cert", "cert_file", "tls_cert", "tls_certificate"],
+        ours: Some(("site", "certificate")),
+        fix: "call it `certificate`, in `[[site]]`",
+    },
+    Word {
+        names: &["key", "key_file", "tls_key"],
+        ours: Some(("site", "private_key")),
+        fix: "call it `private_key`, in `[[site]]`",
+    },
+    Word {
+        names: &["ca", "ca_file", "cacert", "client_ca_file", "tls_client_ca"],
+        ours: Some(("site", "client_ca")),
+        fix: "call it `client_ca`, in `[[site]]`: one file or a list of files",
+    },
+    Word {
+        names: &["cn", "common_name"],
+        ours: Some(("site.client.allow", "subject_cn")),
+        fix: "call it `subject_cn`, in a rule of `allow` in `[site.client]`",
+    },
+    Word {
+        names: &["dns", "dns_name", "san"],
+        ours: Some(("site.client.allow", "san_dns")),
+        fix: "call it `san_dns`, in a rule of `allow` in `[site.client]`",
+    },
+    Word {
+        names: &["fingerprint", "sha256", "fingerprint_sha1"],
+        ours: Some(("site.client.allow", "fingerprint_sha256")),
+        fix: "call it `fingerprint_sha256`, in a rule of `allow` in `[site.client]`",
+    },
+    Word {
+        names: &["spiffe_id", "uri"],
+        ours: Some(("site.client.allow", "san_uri")),
+        fix: "call it `san_uri`, in a rule of `allow` in `[site.client]`",
+    },
+    Word {
+        names: &["SSLCertificateChainFile"],
+        ours: None,
+        fix: "remove it, and append the intermediates to the file that `certificate` names",
+    },
+    Word {
+        names: &["ssl_client_certificate", "SSLCACertificateFile", "SSLCACertificatePath"],
+        ours: Some(("site", "client_ca")),
+        fix: "call it `client_ca`, in `[[site]]`: one file or a list of files",
+    },
+    Word {
+        names: &["ssl_verify_client", "SSLVerifyClient"],
+        ours: None,
+        fix: "remove it: a client certificate is always required, of a CA that `client_ca` names",
+    },
+    Word {
+        names: &["ssl_verify_depth", "SSLVerifyDepth"],
+        ours: None,
+        fix: "remove it: the depth needs no key, as every chain must end in a CA that `client_ca` names",
+    },
+    Word {
+        names: &["server_name", "ServerName", "ServerAlias"],
+        ours: Some(("site", "server_names")),
+        fix: "call it `server_names`, in `[[site]]`: a list such as `[\"www.example.com\"]`",
+    },
+    Word {
+        names: &["listen", "bind"],
+        ours: Some(("listener", "")),
+        fix: "write a table `[[listener]]` with `address = \"0.0.0.0:443\"`",
+    },
+    Word {
+        names: &["proxy_pass", "ProxyPass", "backend", "target"],
+        ours: Some(("site", "upstream")),
+        fix: "call it `upstream`, in `[[site]]`",
+    },
+    Word {
+        names: &["server", "VirtualHost"],
+        ours: Some(("site", "")),
+        fix: "write `[[site]]`; its addresses go into `[[listener]]`",
+    },
+    Word {
+        names: &["ssl", "SSLEngine"],
+        ours: None,
+        fix: "remove it: every listener speaks TLS",
+    },
+    Word {
+        names: &["ssl_protocols", "SSLProtocol"],
+        ours: Some(("site.tls", "version_min")),
+        fix: "write `version_min = \"1.2\"` or `\"1.3\"` in `[site.tls]`: the oldest version to speak",
+    },
+    Word {
+        names: &["ssl_ciphers", "SSLCipherSuite", "ssl_prefer_server_ciphers", "SSLHonorCipherOrder"],
+        ours: None,
+        fix: "remove it: the cipher suites are rustls's fixed list, all modern, in the server's order",
+    },
+    Word {
+        names: &["ssl_session_timeout", "SSLSessionCacheTimeout"],
+        ours: Some(("site.tls", "session_lifetime")),
+        fix: "write `session_lifetime` in `[site.tls]`, such as `\"5m\"`, with `resumption = \"on\"`",
+    },
+    Word {
+        names: &["ssl_session_cache", "ssl_session_tickets", "SSLSessionCache", "SSLSessionTickets"],
+        ours: Some(("site.tls", "resumption")),
+        fix: "write `resumption = \"on\"` in `[site.tls]`: sessions are kept in memory, apart for each site",
+    },
+    Word {
+        names: &["client_max_body_size", "LimitRequestBody"],
+        ours: Some(("site.limits", "body_bytes_max")),
+        fix: "write `body_bytes_max` in `[site.limits]`, such as `\"10MiB\"`",
+    },
+    Word {
+        names: &["client_header_timeout", "RequestReadTimeout"],
+        ours: Some(("site.timeouts", "header_timeout")),
+        fix: "write `header_timeout` in `[site.timeouts]`, such as `\"10s\"`",
+    },
+    Word {
+        names: &["client_body_timeout"],
+        ours: Some(("site.timeouts", "body_idle_timeout")),
+        fix: "write `body_idle_timeout` in `[site.timeouts]`, such as `\"30s\"`",
+    },
+    Word {
+        names: &["keepalive_timeout", "KeepAliveTimeout"],
+        ours: Some(("site.timeouts", "idle_timeout")),
+        fix: "write `idle_timeout` in `[site.timeouts]`, such as `\"90s\"`",
+    },
+    Word {
+        names: &["proxy_connect_timeout"],
+        ours: Some(("site.timeouts", "upstream_connect_timeout")),
+        fix: "write `upstream_connect_timeout` in `[site.timeouts]`, such as `\"5s\"`",
+    },
+    Word {
+        names: &["proxy_read_timeout", "ProxyTimeout"],
+        ours: Some(("site.timeouts", "response_header_timeout")),
+        fix: "write `response_header_timeout` in `[site.timeouts]`, such as `\"60s\"`",
+    },
+    Word {
+        names: &["worker_processes"],
+        ours: Some(("runtime", "workers")),
+        fix: "write `workers` in `[runtime]`: `\"auto\"` or a number of threads",
+    },
+    Word {
+        names: &["worker_connections", "MaxRequestWorkers"],
+        ours: Some(("limits", "connections_max")),
+        fix: "write `connections_max` in `[limits]`: a number for the whole process",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::keys;
+
+    #[test]
+    fn every_word_leads_to_a_key_that_exists() {
+        for (table, key) in WORDS.iter().filter_map(|word| word.ours) {
+            let exists = keys::table(table).is_some()
+                && (key.is_empty() || keys::keys_in(table).any(|known| known.name == key));
+            assert!(exists, "{table} {key}");
+        }
+    }
+
+    #[test]
+    fn no_word_is_a_key_of_ours() {
+        for name in WORDS.iter().flat_map(|word| word.names) {
+            assert!(keys::KEYS.iter().all(|key| key.name != *name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Every table and key that `gateway.toml` may hold, once.
+//!
+//! The reader takes defaults and suggestions from here; the shipped `gateway.toml` and the manual are
+//! compared with it by tests. A key that is not in this table is an unknown key.
+
+use std::iter;
+
+/// One table of the file.
+#[derive(Debug)]
+pub struct TableSpec {
+    /// Dotted path, `site.timeouts`; empty for the top of the file.
+    pub path: &'static str,
+    /// Whether it is written `[[so]]` and may stand several times.
+    pub many: bool,
+}
+
+/// One key of the file.
+#[derive(Debug)]
+pub struct Key {
+    /// The path of its table.
+    pub table: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What holds when nobody writes it.
+    pub unset: Unset,
+}
+
+/// What holds when a key is not written.
+#[derive(Debug)]
+pub enum Unset {
+    /// This value, as TOML writes it.
+    Default(&'static str),
+    /// Nothing: the key has to be written, for example so.
+    Required(&'static str),
+    /// Nothing, which is fine; written, it looks for example so.
+    Optional(&'static str),
+}
+
+use Unset::{Default, Optional, Required};
+
+/// All tables, parents first.
+pub const TABLES: &[TableSpec] = &[
+    TableSpec { path: "", many: false },
+    TableSpec { path: "listener", many: true },
+    TableSpec { path: "site", many: true },
+    TableSpec { path: "site.client", many: false },
+    TableSpec { path: "site.client.allow", many: true },
+    TableSpec { path: "site.client.deny", many: true },
+    TableSpec { path: "site.identity_headers", many: false },
+    TableSpec { path: "site.tls", many: false },
+    TableSpec { path: "site.timeouts", many: false },
+    TableSpec { path: "site.limits", many: false },
+    TableSpec { path: "limits", many: false },
+    TableSpec { path: "log", many: false },
+    TableSpec { path: "runtime", many: false },
+];
+
+/// All keys, by table.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    Key { table: "listener", name: "address", unset: Required(r#""0.0.0.0:443""#) },
+
+    Key { table: "site", name: "server_names", unset: Required(r#"["www.example.com"]"#) },
+    Key { table: "site", name: "certificate", unset: Required(r#""www.example.com.crt""#) },
+    Key { table: "site", name: "private_key", unset: Required(r#""www.example.com.key""#) },
+    Key { table: "site", name: "client_ca", unset: Required(r#""ca/TencentQQAuthCA.crt""#) },
+    Key { table: "site", name: "upstream", unset: Required(r#""http://127.0.0.1:8080""#) },
+    Key { table: "site", name: "allow_plaintext_upstream", unset: Default("false") },
+
+    Key { table: "site.client", name: "extended_key_usage", unset: Default(r#""if_present""#) },
+    Key { table: "site.client", name: "chain_depth_max", unset: Default("5") },
+    Key { table: "site.client", name: "ca_hints", unset: Default(r#""all""#) },
+    Key { table: "site.client", name: "crl", unset: Optional(r#""ca/clients.crl""#) },
+    Key { table: "site.client", name: "crl_check", unset: Default(r#""leaf""#) },
+    Key { table: "site.client", name: "crl_missing", unset: Default(r#""deny""#) },
+    Key { table: "site.client", name: "crl_expired", unset: Default(r#""deny""#) },
+
+    Key { table: "site.client.allow", name: "san_dns", unset: Optional(r#""client.example.com""#) },
+    Key { table: "site.client.allow", name: "san_uri", unset: Optional(r#""spiffe://example.com/ns/*/sa/pay""#) },
+    Key { table: "site.client.allow", name: "san_email", unset: Optional(r#""*@example.com""#) },
+    Key { table: "site.client.allow", name: "san_ip", unset: Optional(r#""192.0.2.0/24""#) },
+    Key { table: "site.client.allow", name: "subject_cn", unset: Optional(r#""Example Client""#) },
+    Key { table: "site.client.allow", name: "subject_o", unset: Optional(r#""Example""#) },
+    Key { table: "site.client.allow", name: "subject_ou", unset: Optional(r#""Webhooks""#) },
+    Key { table: "site.client.allow", name: "issuer_cn", unset: Optional(r#""Example CA""#) },
+    Key { table: "site.client.allow", name: "issuer_dn", unset: Optional(r#""CN=Example CA,O=Example""#) },
+    Key { table: "site.client.allow", name: "serial", unset: Optional(r#""01A3F5""#) },
+    Key { table: "site.client.allow", name: "fingerprint_sha256", unset: Optional(r#""9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08""#) },
+    Key { table: "site.client.allow", name: "spki_sha256", unset: Optional(r#""60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752""#) },
+
+    Key { table: "site.client.deny", name: "san_dns", unset: Optional(r#""client.example.com""#) },
+    Key { table: "site.client.deny", name: "san_uri", unset: Optional(r#""spiffe://example.com/ns/*/sa/pay""#) },
+    Key { table: "site.client.deny", name: "san_email", unset: Optional(r#""*@example.com""#) },
+    Key { table: "site.client.deny", name: "san_ip", unset: Optional(r#""192.0.2.0/24""#) },
+    Key { table: "site.client.deny", name: "subject_cn", unset: Optional(r#""Example Client""#) },
+    Key { table: "site.client.deny", name: "subject_o", unset: Optional(r#""Example""#) },
+    Key { table: "site.client.deny", name: "subject_ou", unset: Optional(r#""Webhooks""#) },
+    Key { table: "site.client.deny", name: "issuer_cn", unset: Optional(r#""Example CA""#) },
+    Key { table: "site.client.deny", name: "issuer_dn", unset: Optional(r#""CN=Example CA,O=Example""#) },
+    Key { table: "site.client.deny", name: "serial", unset: Optional(r#""01A3F5""#) },
+    Key { table: "site.client.deny", name: "fingerprint_sha256", unset: Optional(r#""9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08""#) },
+    Key { table: "site.client.deny", name: "spki_sha256", unset: Optional(r#""60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752""#) },
+
+    Key { table: "site.identity_headers", name: "formats", unset: Default(r#"["x_ssl"]"#) },
+    Key { table: "site.identity_headers", name: "bytes_max", unset: Default(r#""16KiB""#) },
+
+    Key { table: "site.tls", name: "version_min", unset: Default(r#""1.2""#) },
+    Key { table: "site.tls", name: "resumption", unset: Default(r#""off""#) },
+    Key { table: "site.tls", name: "session_lifetime", unset: Default(r#""5m""#) },
+
+    Key { table: "site.timeouts", name: "header_timeout", unset: Default(r#""10s""#) },
+    Key { table: "site.timeouts", name: "idle_timeout", unset: Default(r#""90s""#) },
+    Key { table: "site.timeouts", name: "body_idle_timeout", unset: Default(r#""30s""#) },
+    Key { table: "site.timeouts", name: "upstream_connect_timeout", unset: Default(r#""5s""#) },
+    Key { table: "site.timeouts", name: "response_header_timeout", unset: Default(r#""60s""#) },
+    Key { table: "site.timeouts", name: "exchange_timeout", unset: Default(r#""none""#) },
+    Key { table: "site.timeouts", name: "upstream_idle_timeout", unset: Default(r#""1s""#) },
+
+    Key { table: "site.limits", name: "header_bytes_max", unset: Default(r#""32KiB""#) },
+    Key { table: "site.limits", name: "header_count_max", unset: Default("100") },
+    Key { table: "site.limits", name: "body_bytes_max", unset: Default(r#""unlimited""#) },
+    Key { table: "site.limits", name: "streams_max", unset: Default("128") },
+    Key { table: "site.limits", name: "sessions_max", unset: Default("4096") },
+    Key { table: "site.limits", name: "upstream_idle_max", unset: Default("64") },
+
+    Key { table: "limits", name: "connections_max", unset: Default("10000") },
+    Key { table: "limits", name: "handshake_timeout", unset: Default(r#""10s""#) },
+
+    Key { table: "log", name: "format", unset: Default(r#""text""#) },
+    Key { table: "log", name: "level", unset: Default(r#""info""#) },
+    Key { table: "log", name: "access", unset: Default("true") },
+
+    Key { table: "runtime", name: "workers", unset: Default(r#""auto""#) },
+    Key { table: "runtime", name: "drain_timeout", unset: Default(r#""30s""#) },
+];
+
+impl Unset {
+    /// The default or example, as TOML.
+    pub fn text(&self) -> &'static str {
+        let (Default(text) | Required(text) | Optional(text)) = self;
+        text
+    }
+}
+
+impl TableSpec {
+    /// As the file writes it: `[site.tls]`, `[[site]]`; `the top table` for the top.
+    pub fn header(&self) -> String {
+        match (self.path, self.many) {
+            ("", _) => "the top table".to_owned(),
+            (path, true) => format!("[[{path}]]"),
+            (path, false) => format!("[{path}]"),
+        }
+    }
+
+    /// The path of the table that this one stands in.
+    pub fn parent(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or("", |(parent, _)| parent)
+    }
+
+    /// The last part of its path.
+    pub fn name(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
+    }
+}
+
+/// The table of a path, if there is one.
+pub fn table(path: &str) -> Option<&'static TableSpec> {
+    TABLES.iter().find(|table| table.path == path)
+}
+
+/// The tables that stand directly in the table of this path.
+pub fn tables_in(path: &str) -> impl Iterator<Item = &'static TableSpec> {
+    TABLES.iter().filter(move |table| table.parent() == path && !table.path.is_empty())
+}
+
+/// The keys of the table of this path.
+pub fn keys_in(path: &str) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(move |key| key.table == path)
+}
+
+/// The smallest table that will do: its header and its required keys, each with an example. Where
+/// none is required, the first key shows what could be.
+pub fn smallest(table: &TableSpec) -> String {
+    let required = keys_in(table.path).filter(|key| matches!(key.unset, Required(_)));
+    let mut keys: Vec<_> = required.collect();
+    if keys.is_empty() {
+        keys.extend(keys_in(table.path).next());
+    }
+    let lines = keys.iter().map(|key| format!("{} = {}", key.name, key.unset.text()));
+    iter::once(table.header()).chain(lines).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,148 @@
+//! The two ways in: a file's path, or its text.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::keys;
+use super::model::{Config, Site};
+use super::raw::Reader;
+use super::report::{Report, Source};
+use super::{resolve, syntax};
+
+/// The largest configuration that is read; a path such as `/dev/zero` ends here.
+pub const SOURCE_BYTES_MAX: u64 = 1 << 20;
+
+/// A configuration that cannot be used.
+#[derive(Debug)]
+pub struct Faulty {
+    /// What is wrong; holds at least one error.
+    pub report: Report,
+    /// The sites of which enough is known to judge their certificates and keys, so that one load tells
+    /// what is wrong with those too. They are not to be served.
+    pub sites: Vec<Site>,
+}
+
+impl From<Report> for Faulty {
+    fn from(report: Report) -> Self {
+        Self { report, sites: Vec::new() }
+    }
+}
+
+/// Reads and checks a file. The report beside a configuration holds warnings at most.
+///
+/// # Errors
+/// A file that cannot be read, or that holds mistakes.
+pub fn load(path: &Path) -> Result<(Config, Report), Faulty> {
+    check(read(path)?)
+}
+
+/// Checks a text. Relative paths in it start at the folder of [`Source::path`]. There is a
+/// configuration exactly when the report holds no error.
+pub fn parse(source: Source) -> (Option<Config>, Report) {
+    match check(source) {
+        Ok((config, report)) => (Some(config), report),
+        Err(faulty) => (None, faulty.report),
+    }
+}
+
+fn check(source: Source) -> Result<(Config, Report), Faulty> {
+    let source = Arc::new(source);
+    let mut report = Report::new(Arc::clone(&source));
+    let syntax = syntax::parse(&source.text, &mut report);
+    let Some(tree) = &syntax.tree else {
+        return Err(report.into());
+    };
+    let reader = Reader {
+        text: &source.text,
+        folder: source.path.parent().unwrap_or(Path::new("")),
+        report: RefCell::new(report),
+        broken: syntax.broken,
+        whole: syntax.whole,
+        meant: RefCell::default(),
+    };
+    let config = resolve::config(&reader, &source, tree.get_ref());
+    let report = reader.report.into_inner();
+    match config {
+        Ok(config) if report.has_errors() => Err(Faulty { report, sites: config.sites }),
+        Ok(config) => Ok((config, report)),
+        Err(sites) => Err(Faulty { report, sites }),
+    }
+}
+
+fn read(path: &Path) -> Result<Source, Report> {
+    let mut bytes = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        return Err(unreadable(path, &error));
+    }
+    if bytes.len() as u64 > SOURCE_BYTES_MAX {
+        let mut report = about(path, String::new());
+        report
+            .error_nowhere("this file is too large for a configuration")
+            .seen("more than 1 MiB")
+            .fix("name the right file with `--config FILE`");
+        return Err(report);
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source { path: path.to_owned(), text }),
+        Err(error) => Err(not_utf8(path, &error)),
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Report {
+    let (what, fix) = match error.kind() {
+        io::ErrorKind::NotFound => (
+            "there is no such file".to_owned(),
+            format!(
+                "name the configuration with `--config FILE`, or create it; the smallest one is\n{}",
+                smallest()
+            ),
+        ),
+        io::ErrorKind::PermissionDenied => (
+            "this file may not be read".to_owned(),
+            "let the gateway's user read the file and enter the folders above it (`chmod`, `chgrp`)".to_owned(),
+        ),
+        io::ErrorKind::IsADirectory => (
+            "this is a folder, not a file".to_owned(),
+            format!("name the file in it: `--config {}`", path.join("gateway.toml").display()),
+        ),
+        _ => (
+            "this file cannot be read".to_owned(),
+            "mend what the system complains of, or name another file with `--config FILE`".to_owned(),
+        ),
+    };
+    let mut report = about(path, String::new());
+    let entry = report.error_nowhere(what).fix(fix);
+    if error.kind() != io::ErrorKind::NotFound {
+        entry.seen(format!("the system says: {error}"));
+    }
+    report
+}
+
+fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Report {
+    let bytes = error.as_bytes();
+    let at = error.utf8_error().valid_up_to();
+    let fix = if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        "save the file as UTF-8; it is UTF-16 now"
+    } else {
+        "save the file as UTF-8, or write this character anew"
+    };
+    let mut report = about(path, String::from_utf8_lossy(bytes).into_owned());
+    let seen = bytes.get(at).map(|byte| format!("the byte 0x{byte:02X}"));
+    report.error(&(at..at + 1), "this is not UTF-8").seen(seen.unwrap_or_default()).fix(fix);
+    report
+}
+
+fn about(path: &Path, text: String) -> Report {
+    Report::new(Arc::new(Source { path: path.to_owned(), text }))
+}
+
+/// The smallest useful file.
+fn smallest() -> String {
+    let tables = keys::tables_in("").filter(|table| table.many).map(keys::smallest);
+    tables.collect::<Vec<_>>().join("\n\n")
+}

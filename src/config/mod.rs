@@ -1,0 +1,30 @@
+//! `gateway.toml`: from text to checked domain types, with every problem reported at once.
+//!
+//! `syntax` makes a tree of the text, `raw` reads its keys as written, `resolve` turns them into the
+//! [`model`](Config), `report` says what is wrong and `render` how that looks. Certificates and keys are
+//! read later, by the TLS layer, into the same [`Report`].
+
+mod foreign;
+pub mod keys;
+mod load;
+mod model;
+mod raw;
+mod render;
+mod report;
+mod resolve;
+mod rule;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod units;
+mod unknown;
+
+pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
+pub use model::{
+    CaHints, Client, Config, CrlCheck, Endpoint, ExtendedKeyUsage, IdentityFormat, IdentityHeaders,
+    Limits, Listener, Log, LogFormat, OnDoubt, Runtime, ServerName, Site, SiteLimits, Timeouts,
+    Tls, TlsVersion, Upstream,
+};
+pub use render::{Palette, Rendered};
+pub use report::{Located, Place, Problem, Report, Severity, Source};
+pub use rule::{Condition, Rule};

@@ -1,0 +1,321 @@
+//! The configuration as the rest of the house sees it: checked, typed, with nothing left to parse.
+//!
+//! Every key of `gateway.toml` is one field here, under the same name. Values that later steps may
+//! have to complain about (files, addresses, names) carry the place that set them.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::report::{Located, Source};
+use super::rule::Rule;
+
+/// One whole `gateway.toml`.
+#[derive(Debug)]
+pub struct Config {
+    /// The file as written, for problems found later (certificates are read after this).
+    pub source: Arc<Source>,
+    /// `[runtime]`
+    pub runtime: Runtime,
+    /// `[log]`
+    pub log: Log,
+    /// `[limits]`: ceilings of the whole process.
+    pub limits: Limits,
+    /// `[[listener]]`, at least one.
+    pub listeners: Vec<Listener>,
+    /// `[[site]]`, at least one; the first answers clients that send no SNI.
+    pub sites: Vec<Site>,
+}
+
+/// `[runtime]`
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    /// Worker threads; `None` is `"auto"`, the CPUs that the process may use.
+    pub workers: Option<NonZeroUsize>,
+    /// How long a stop waits for exchanges that run.
+    pub drain_timeout: Duration,
+}
+
+/// `[log]`
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Text for people or JSON for machines.
+    pub format: LogFormat,
+    /// A level (`info`) or a filter in the syntax of `RUST_LOG`, which wins over it.
+    pub level: Located<String>,
+    /// Whether each exchange writes an access line.
+    pub access: bool,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Aligned text.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Client connections open at once; further ones wait in the kernel's queue.
+    pub connections_max: usize,
+    /// From accept to the end of the TLS handshake.
+    pub handshake_timeout: Duration,
+}
+
+/// `[[listener]]`
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Where to listen; port 0 takes any free port.
+    pub address: Located<SocketAddr>,
+}
+
+/// `[[site]]`
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The names of this site, lower case, at least one.
+    pub server_names: Vec<Located<ServerName>>,
+    /// PEM file: the server's certificate, then its intermediates.
+    pub certificate: Located<PathBuf>,
+    /// PEM file: the key of the first certificate.
+    pub private_key: Located<PathBuf>,
+    /// PEM bundles or DER files with the CAs that client certificates must chain to.
+    pub client_ca: Vec<Located<PathBuf>>,
+    /// The app.
+    pub upstream: Located<Upstream>,
+    /// `[site.client]`
+    pub client: Client,
+    /// `[site.identity_headers]`
+    pub identity_headers: IdentityHeaders,
+    /// `[site.tls]`
+    pub tls: Tls,
+    /// `[site.timeouts]`
+    pub timeouts: Timeouts,
+    /// `[site.limits]`
+    pub limits: SiteLimits,
+}
+
+/// A name that a site answers to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ServerName {
+    /// `www.example.com`, lower case, no trailing dot.
+    Exact(String),
+    /// `*.example.com`, held as `example.com`; matches exactly one more label.
+    Wildcard(String),
+    /// An address literal, matched against `Host` only (SNI never carries one).
+    Address(std::net::IpAddr),
+}
+
+impl fmt::Display for ServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) => f.write_str(name),
+            Self::Wildcard(parent) => write!(f, "*.{parent}"),
+            Self::Address(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+/// `upstream = "..."`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Where to connect.
+    pub endpoint: Endpoint,
+    /// Put before every request path; empty, or starts with `/` and does not end with one.
+    pub base: String,
+}
+
+/// One address of an app.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// `http://host:port`
+    Tcp {
+        /// A name or an address literal, IPv6 without brackets.
+        host: String,
+        /// The port, 80 where none is written.
+        port: u16,
+    },
+    /// `unix:/path`
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "http://[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "http://{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// `[site.client]`
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Rules of which one must fit the client; empty admits whoever the CA vouches for.
+    pub allow: Vec<Located<Rule>>,
+    /// Rules of which none may fit, whatever `allow` says.
+    pub deny: Vec<Located<Rule>>,
+    /// What the extension of that name must say.
+    pub extended_key_usage: ExtendedKeyUsage,
+    /// Intermediates between a client's certificate and the CA.
+    pub chain_depth_max: usize,
+    /// Which CAs the gateway names to clients that ask which certificate to send.
+    pub ca_hints: CaHints,
+    /// Revocation lists: files, or folders of them; without any, nothing is asked.
+    pub crl: Vec<Located<PathBuf>>,
+    /// Which certificates of a path the lists are asked about.
+    pub crl_check: CrlCheck,
+    /// What to do with a certificate that no list is for.
+    pub crl_missing: OnDoubt,
+    /// What to do when the list has run out.
+    pub crl_expired: OnDoubt,
+}
+
+/// `crl_check = "..."`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrlCheck {
+    /// The client's own.
+    Leaf,
+    /// The intermediates too.
+    Chain,
+}
+
+/// `crl_missing = "..."`, `crl_expired = "..."`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDoubt {
+    /// Refuse the client.
+    Deny,
+    /// Let it in.
+    Allow,
+}
+
+/// `extended_key_usage = "..."`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExtendedKeyUsage {
+    /// Where a certificate has the extension, it must name `clientAuth`.
+    IfPresent,
+    /// The same, and the client's own certificate must have it.
+    Require,
+    /// Whatever it says.
+    Ignore,
+}
+
+/// `ca_hints = ...`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CaHints {
+    /// All CAs of `client_ca`.
+    All,
+    /// None: a client picks by itself.
+    None,
+    /// The CAs in these files.
+    Files(Vec<Located<PathBuf>>),
+}
+
+/// `[site.identity_headers]`
+#[derive(Clone, Debug)]
+pub struct IdentityHeaders {
+    /// How the app is told who the client is; at least one way, none twice.
+    pub formats: Vec<IdentityFormat>,
+    /// Bytes of these headers together.
+    pub bytes_max: usize,
+}
+
+/// A family of headers that carry a client's identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IdentityFormat {
+    /// `X-SSL-Client-*`, as nginx and Apache users know them.
+    XSsl,
+    /// `X-Forwarded-Client-Cert`, Envoy's.
+    Xfcc,
+    /// `Client-Cert` and `Client-Cert-Chain`, RFC 9440.
+    Rfc9440,
+    /// `X-Forwarded-Tls-Client-Cert` and `-Info`, Traefik's.
+    XForwardedTlsClientCert,
+}
+
+impl IdentityFormat {
+    /// Every format, in the order of the documentation.
+    pub const ALL: [Self; 4] =
+        [Self::XSsl, Self::Xfcc, Self::Rfc9440, Self::XForwardedTlsClientCert];
+
+    /// Its word in `formats`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::XSsl => "x_ssl",
+            Self::Xfcc => "xfcc",
+            Self::Rfc9440 => "rfc9440",
+            Self::XForwardedTlsClientCert => "x_forwarded_tls_client_cert",
+        }
+    }
+}
+
+/// `[site.tls]`
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The oldest TLS version that is spoken.
+    pub version_min: TlsVersion,
+    /// Whether clients may resume a session instead of a full handshake.
+    pub resumption: bool,
+    /// How long a session can be resumed.
+    pub session_lifetime: Duration,
+}
+
+/// A TLS version that the gateway can speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// RFC 5246
+    V1_2,
+    /// RFC 8446
+    V1_3,
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V1_2 => "TLS 1.2",
+            Self::V1_3 => "TLS 1.3",
+        })
+    }
+}
+
+/// `[site.timeouts]`
+#[derive(Clone, Debug)]
+pub struct Timeouts {
+    /// From the first byte of a request to the end of its head.
+    pub header_timeout: Duration,
+    /// How long a connection may stay open between two requests.
+    pub idle_timeout: Duration,
+    /// How long a body may stand still, in either direction.
+    pub body_idle_timeout: Duration,
+    /// Connecting to the upstream.
+    pub upstream_connect_timeout: Duration,
+    /// From the end of the request to the head of the upstream's response.
+    pub response_header_timeout: Duration,
+    /// The whole exchange; `None` sets no limit.
+    pub exchange_timeout: Option<Duration>,
+    /// How long an unused upstream connection is kept.
+    pub upstream_idle_timeout: Duration,
+}
+
+/// `[site.limits]`
+#[derive(Clone, Debug)]
+pub struct SiteLimits {
+    /// Bytes of a request's head.
+    pub header_bytes_max: usize,
+    /// Header lines of a request.
+    pub header_count_max: usize,
+    /// Bytes of a request's body; `None` sets no limit.
+    pub body_bytes_max: Option<u64>,
+    /// HTTP/2 requests at once on one connection.
+    pub streams_max: u32,
+    /// Sessions that are kept for resumption.
+    pub sessions_max: usize,
+    /// Unused upstream connections that each worker keeps.
+    pub upstream_idle_max: usize,
+}

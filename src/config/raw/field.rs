@@ -1,0 +1,214 @@
+//! The keys of a table: typed values by name, defaults where nothing is written.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::value::{duration, integer, path, size, text};
+use super::{Table, Wrong};
+use crate::config::keys::{self, Unset};
+use crate::config::report::Located;
+
+impl Table<'_> {
+    /// A text that means something else to us.
+    pub(in crate::config) fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<Located<T>> {
+        self.read(name, |value| text(name, value, &parse))
+    }
+
+    /// The path of a file, absolute or from the folder of this file.
+    pub(in crate::config) fn path(&mut self, name: &'static str) -> Option<Located<PathBuf>> {
+        let folder = self.reader.folder;
+        self.parsed(name, |text| path(name, folder, text))
+    }
+
+    /// One path or a list of paths, at least one.
+    pub(in crate::config) fn paths(&mut self, name: &'static str) -> Option<Vec<Located<PathBuf>>> {
+        let folder = self.reader.folder;
+        self.one_or_list(name, |text| path(name, folder, text))
+    }
+
+    /// One text or a list of texts, at least one.
+    pub(in crate::config) fn one_or_list<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<Vec<Located<T>>> {
+        if self.is_list(name) {
+            return self.list(name, parse);
+        }
+        Some(vec![self.parsed(name, parse)?])
+    }
+
+    /// Whether a list stands there.
+    pub(in crate::config) fn is_list(&self, name: &str) -> bool {
+        let written = self.written(name).map(Spanned::get_ref);
+        matches!(written, Some(DeValue::Array(_)))
+    }
+
+    /// A list of texts, at least one. Items that are wrong are left out.
+    pub(in crate::config) fn list<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<Vec<Located<T>>> {
+        let Some(value) = self.written(name) else {
+            return self.default_list(name, parse);
+        };
+        let DeValue::Array(items) = value.get_ref() else {
+            let wrong = Wrong::new(
+                format!("`{name}` must be a list"),
+                match value.get_ref() {
+                    DeValue::String(text) => format!("write `{name} = [{text:?}]`"),
+                    _ => format!("write `{name} = {}`", self.example(name)),
+                },
+            );
+            self.reader.wrong(&value.span(), wrong.seen(self.reader.describe(value)));
+            return None;
+        };
+        if items.is_empty() {
+            let wrong = Wrong::new(
+                format!("`{name}` is an empty list"),
+                format!("write `{name} = {}`", self.example(name)),
+            );
+            self.reader.wrong(&value.span(), wrong);
+        }
+        Some(
+            items
+                .iter()
+                .filter_map(|item| self.judge(item, text(name, item.get_ref(), &parse)))
+                .collect(),
+        )
+    }
+
+    fn default_list<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<Vec<Located<T>>> {
+        let key = keys::keys_in(self.spec.path).find(|key| key.name == name)?;
+        let Unset::Default(default) = key.unset else {
+            self.missing.push((self.spec.path, name));
+            return None;
+        };
+        let default = DeValue::parse(default).ok()?;
+        let items = default.get_ref().as_array()?.iter();
+        let read = items.filter_map(|item| text(name, item.get_ref(), &parse).ok());
+        Some(read.map(|value| Located::new(value, 0..0)).collect())
+    }
+
+    /// `true` or `false`.
+    pub(in crate::config) fn bool(&mut self, name: &'static str) -> bool {
+        let read = self.read(name, |value| {
+            value.as_bool().ok_or_else(|| {
+                Wrong::new(
+                    format!("`{name}` must be `true` or `false`"),
+                    match value.as_str() {
+                        Some("on" | "yes" | "true") => {
+                            format!("write `{name} = true`, without quotes")
+                        }
+                        Some("off" | "no" | "false") => {
+                            format!("write `{name} = false`, without quotes")
+                        }
+                        _ => format!("write `{name} = true` or `{name} = false`"),
+                    },
+                )
+            })
+        });
+        read.is_some_and(|read| read.value)
+    }
+
+    /// A whole number within bounds.
+    pub(in crate::config) fn integer<T>(
+        &mut self,
+        name: &'static str,
+        bounds: RangeInclusive<T>,
+    ) -> T
+    where
+        T: TryFrom<u64> + PartialOrd + std::fmt::Display + Default,
+    {
+        self.read(name, |value| integer(name, value, &bounds))
+            .map(|read| read.value)
+            .unwrap_or_default()
+    }
+
+    /// A length of time.
+    pub(in crate::config) fn duration(&mut self, name: &'static str) -> Duration {
+        self.read(name, |value| duration(name, value)).map(|read| read.value).unwrap_or_default()
+    }
+
+    /// A length of time, or `"none"`.
+    pub(in crate::config) fn duration_or_none(&mut self, name: &'static str) -> Option<Duration> {
+        let read = self.read(name, |value| match value.as_str() {
+            Some("none") => Ok(None),
+            _ => duration(name, value).map(Some).map_err(|wrong| wrong.or("none")),
+        });
+        read.and_then(|read| read.value)
+    }
+
+    /// A number of bytes within bounds.
+    pub(in crate::config) fn size(
+        &mut self,
+        name: &'static str,
+        bounds: RangeInclusive<u64>,
+    ) -> u64 {
+        self.read(name, |value| size(name, value, &bounds))
+            .map(|read| read.value)
+            .unwrap_or_default()
+    }
+
+    /// A number of bytes, or `"unlimited"`.
+    pub(in crate::config) fn size_or_unlimited(&mut self, name: &'static str) -> Option<u64> {
+        let read = self.read(name, |value| match value.as_str() {
+            Some("unlimited") => Ok(None),
+            _ => {
+                size(name, value, &(1..=u64::MAX)).map(Some).map_err(|wrong| wrong.or("unlimited"))
+            }
+        });
+        read.and_then(|read| read.value)
+    }
+
+    /// The number or word that `parse` makes of a value of any kind.
+    pub(in crate::config) fn read<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&DeValue<'_>) -> Result<T, Wrong>,
+    ) -> Option<Located<T>> {
+        if let Some(value) = self.written(name) {
+            return self.judge(value, parse(value.get_ref()));
+        }
+        let key = keys::keys_in(self.spec.path).find(|key| key.name == name)?;
+        match key.unset {
+            Unset::Default(text) => {
+                let default = DeValue::parse(text).ok()?;
+                Some(Located::new(parse(default.get_ref()).ok()?, 0..0))
+            }
+            Unset::Required(_) => {
+                self.missing.push((self.spec.path, name));
+                None
+            }
+            Unset::Optional(_) => None,
+        }
+    }
+
+    fn judge<T>(&self, value: &Spanned<DeValue<'_>>, read: Result<T, Wrong>) -> Option<Located<T>> {
+        match read {
+            Ok(read) => Some(Located::new(read, value.span())),
+            Err(mut wrong) => {
+                // A text that the first line quotes has been seen.
+                let is_quoted = |text: &str| wrong.what.contains(&format!("`{text}`"));
+                if wrong.seen.is_none() && !value.get_ref().as_str().is_some_and(is_quoted) {
+                    wrong.seen = Some(self.reader.describe(value));
+                }
+                self.reader.wrong(&value.span(), wrong);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The `gateway.toml` at the top of the house says what the parser does: every key, every default.
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, DeValue};
+
+use super::{SMALLEST, config, parse_text};
+use crate::config::Config;
+use crate::config::keys::{self, KEYS};
+
+const SHIPPED: &str = include_str!("../../../gateway.toml");
+
+#[test]
+fn as_it_is_it_is_the_smallest_file() {
+    let active = SHIPPED.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let smallest = SMALLEST.lines().filter(|line| !line.is_empty());
+    assert_eq!(active.collect::<Vec<_>>(), smallest.collect::<Vec<_>>());
+    let (config, report) = parse_text(SHIPPED);
+    assert!(config.is_some() && report.problems().is_empty(), "{report}");
+}
+
+#[test]
+fn it_shows_every_key_with_its_default() {
+    let shown = shown(&uncommented());
+    let known: BTreeMap<_, _> = KEYS
+        .iter()
+        .map(|key| ((key.table.to_owned(), key.name.to_owned()), key.unset.text().to_owned()))
+        .collect();
+    assert_eq!(shown, known);
+}
+
+/// Removing the `#` before every default changes nothing.
+#[test]
+fn its_defaults_are_the_defaults() {
+    let text = uncommented();
+    let (written, unwritten) = (config(&text), config(SMALLEST));
+    assert_eq!(format!("{:?}", written.runtime), format!("{:?}", unwritten.runtime));
+    let log = |config: &Config| {
+        let log = &config.log;
+        (log.format, log.level.value.clone(), log.access)
+    };
+    assert_eq!(log(&written), log(&unwritten));
+    assert_eq!(format!("{:?}", written.limits), format!("{:?}", unwritten.limits));
+    let (written, unwritten) = (&written.sites[0], &unwritten.sites[0]);
+    assert_eq!(format!("{:?}", written.tls), format!("{:?}", unwritten.tls));
+    assert_eq!(format!("{:?}", written.timeouts), format!("{:?}", unwritten.timeouts));
+    assert_eq!(format!("{:?}", written.limits), format!("{:?}", unwritten.limits));
+    assert_eq!(
+        format!("{:?}", written.identity_headers),
+        format!("{:?}", unwritten.identity_headers)
+    );
+    assert_eq!(written.client.allow.len(), 1);
+    assert_eq!(written.client.deny.len(), 1);
+}
+
+#[test]
+fn the_smallest_tables_make_the_smallest_file() {
+    let tables = keys::tables_in("").filter(|table| table.many).map(keys::smallest);
+    assert_eq!(tables.collect::<Vec<_>>().join("\n\n") + "\n", SMALLEST);
+}
+
+/// The file with its defaults and examples in force: lines that start with `#` and no space.
+fn uncommented() -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.is_empty() && !rest.starts_with(' ') => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    SHIPPED.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Every key in a text, by table, with its value as written.
+fn shown(text: &str) -> BTreeMap<(String, String), String> {
+    let tree = DeTable::parse(text).unwrap();
+    let mut found = BTreeMap::new();
+    walk(text, "", tree.get_ref(), &mut found);
+    found
+}
+
+fn walk(
+    text: &str,
+    path: &str,
+    table: &DeTable<'_>,
+    found: &mut BTreeMap<(String, String), String>,
+) {
+    for (name, value) in table {
+        let inner = format!("{path}.{}", name.get_ref()).trim_start_matches('.').to_owned();
+        match value.get_ref() {
+            DeValue::Table(table) => walk(text, &inner, table, found),
+            DeValue::Array(items) if items.iter().all(|item| item.get_ref().is_table()) => {
+                for table in items.iter().filter_map(|item| item.get_ref().as_table()) {
+                    walk(text, &inner, table, found);
+                }
+            }
+            _ => {
+                let key = (path.to_owned(), name.get_ref().to_string());
+                found.insert(key, text[value.span()].to_owned());
+            }
+        }
+    }
+}
