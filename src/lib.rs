@@ -5,11 +5,13 @@
 //!
 //! | floor | modules |
 //! |---|---|
+//! | tools | [`pki`]: making certificates |
 //! | decisions | [`policy`], [`route`]: pure |
 //! | configuration | [`config`]: `gateway.toml` to domain types, all problems at once |
 //! | facts | [`identity`]: what a certificate says, and the proof that it was verified |
 
 pub mod config;
 pub mod identity;
+pub mod pki;
 pub mod policy;
 pub mod route;
