@@ -5,7 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | tools | [`pki`]: making certificates |
+//! | tools | [`tls`]: everything rustls · [`pki`]: making certificates |
 //! | decisions | [`policy`], [`route`]: pure |
 //! | configuration | [`config`]: `gateway.toml` to domain types, all problems at once |
 //! | facts | [`identity`]: what a certificate says, and the proof that it was verified |
@@ -15,3 +15,4 @@ pub mod identity;
 pub mod pki;
 pub mod policy;
 pub mod route;
+pub mod tls;

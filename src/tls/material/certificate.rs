@@ -1,0 +1,112 @@
+//! One certificate of a file: its bytes, what it says, and whether another one vouches for it.
+
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
+use webpki::RawPublicKeyEntity;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
+
+use super::der;
+use crate::identity::{Claims, Malformed};
+
+/// A certificate that was read.
+#[derive(Clone, Debug)]
+pub(in crate::tls) struct Certificate {
+    /// As it goes on the wire.
+    pub(in crate::tls) der: CertificateDer<'static>,
+    /// What it says.
+    pub(in crate::tls) claims: Claims,
+}
+
+impl Certificate {
+    pub(in crate::tls) fn read(der: CertificateDer<'static>) -> Result<Self, Malformed> {
+        let claims = Claims::from_der(&der)?;
+        Ok(Self { der, claims })
+    }
+
+    /// Whether it says of itself that it is a CA's.
+    pub(super) fn is_authority(&self) -> bool {
+        self.claims.ca == Some(true)
+    }
+
+    /// Whether `issuer` issued this: by name, and by signature unless nobody here can check it.
+    pub(in crate::tls) fn is_issued_by(&self, issuer: &Self) -> bool {
+        self.claims.issuer_der == issuer.claims.subject_der
+            && self.signature_by(issuer) != Signature::Wrong
+    }
+
+    /// Whether it signed itself: trusted by those who know it, and by nobody else.
+    pub(in crate::tls) fn is_self_signed(&self) -> bool {
+        self.is_issued_by(self)
+    }
+
+    /// Whether the key of `issuer` made the signature.
+    pub(in crate::tls) fn signature_by(&self, issuer: &Self) -> Signature {
+        match self.verifies_under(issuer) {
+            Some(true) => Signature::Right,
+            Some(false) if self.can_be_checked() && issuer.can_check() => Signature::Wrong,
+            _ => Signature::Unchecked,
+        }
+    }
+
+    fn verifies_under(&self, issuer: &Self) -> Option<bool> {
+        let spki = SubjectPublicKeyInfoDer::from(der::public_key_info(&issuer.der)?);
+        // A bare key, because webpki takes no version 1 certificate.
+        let key = RawPublicKeyEntity::try_from(&spki).ok()?;
+        let (_, parsed) = X509Certificate::from_der(&self.der).ok()?;
+        let message = parsed.tbs_certificate.as_ref();
+        let signature = parsed.signature_value.data.as_ref();
+        Some(
+            webpki::ALL_VERIFICATION_ALGS
+                .iter()
+                .any(|algorithm| key.verify_signature(*algorithm, message, signature).is_ok()),
+        )
+    }
+
+    /// Whether a signature of this algorithm that does not verify is certainly wrong.
+    fn can_be_checked(&self) -> bool {
+        matches!(
+            self.claims.signature_algorithm.as_str(),
+            "sha256WithRSAEncryption"
+                | "sha384WithRSAEncryption"
+                | "sha512WithRSAEncryption"
+                | "ecdsa-with-SHA256"
+                | "ecdsa-with-SHA384"
+                | "ecdsa-with-SHA512"
+                | "Ed25519"
+        )
+    }
+
+    /// Whether this certificate's key is of a kind that webpki verifies with.
+    fn can_check(&self) -> bool {
+        let key = &self.claims.key;
+        let is_known = key.starts_with("RSA ") || key.starts_with("EC P-") || key == "Ed25519";
+        is_known && self.short_rsa_key().is_none()
+    }
+
+    /// Whether its key is on a curve given by numbers instead of by name.
+    pub(in crate::tls) fn spells_out_its_curve(&self) -> bool {
+        der::spells_out_its_curve(&self.der)
+    }
+
+    /// Whether it is signed over SHA-1 or MD5, which can be forged.
+    pub(in crate::tls) fn is_signed_with_weak_hash(&self) -> bool {
+        let algorithm = &self.claims.signature_algorithm;
+        algorithm.starts_with("sha1") || algorithm.starts_with("md5") || algorithm.ends_with("SHA1")
+    }
+
+    /// An RSA key below 2048 bits, and its size.
+    pub(in crate::tls) fn short_rsa_key(&self) -> Option<usize> {
+        self.claims.rsa_bits.filter(|bits| *bits < 2048)
+    }
+}
+
+/// The outcome of checking a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tls) enum Signature {
+    /// Made by that key.
+    Right,
+    /// Not made by that key.
+    Wrong,
+    /// Made in a way that is not supported here.
+    Unchecked,
+}

@@ -1,0 +1,29 @@
+//! The operator's certificates, keys and CA files: read, understood, and judged.
+//!
+//! Whatever is wrong with a file lands in the one [`Report`](crate::config::Report), with the command that
+//! mends it; nothing here stops at the first problem. What comes out is ready for use: a server's chain
+//! whose key belongs to it, and trust anchors that are in force.
+//!
+//! `file` reads, `pem` and `der` recognise, `server` and `client_ca` judge; the rest is what they judge by.
+
+mod certificate;
+mod chain;
+mod client_ca;
+mod crl;
+mod der;
+mod file;
+mod key;
+mod names;
+mod pem;
+mod public_roots;
+mod server;
+mod server_warnings;
+#[cfg(test)]
+mod testing;
+mod validity;
+mod wrong_kind;
+
+pub(super) use certificate::{Certificate, Signature};
+pub use client_ca::{ClientTrust, TrustedCa, load_client_ca};
+pub(super) use der::public_key_info;
+pub use server::{ServerMaterial, load_server};

@@ -1,0 +1,28 @@
+//! Everything rustls: reading certificates and keys, building a site's TLS, the handshake itself and
+//! the verification of client certificates. No other module names a rustls type, but for `pki`, which hands
+//! out the certificates that it makes as such.
+
+mod acceptor;
+mod alert;
+pub mod client;
+mod client_hello;
+pub mod material;
+pub mod revocation;
+mod server_config;
+mod sessions;
+mod verdicts;
+mod verifier;
+
+pub use acceptor::{
+    ClientHello, Established, HelloFailure, TlsStream, read_client_hello,
+    refuse_unknown_server_name,
+};
+pub use client_hello::HelloFacts;
+pub use server_config::SiteTls;
+
+/// The time that certificates are judged by: seconds since 1970. A clock before that reads as 1970, when no
+/// certificate is valid.
+pub fn unix_now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,114 @@
+//! One site's own rustls configuration. Each site has one of its own, chosen before the handshake
+//! begins, so that nothing of one site (a session, a certificate, a trust anchor) is within reach of another.
+
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::{NoServerSessionStorage, ServerConfig, StoresServerSessions};
+use rustls::sign::SingleCertAndKey;
+use rustls::version::{TLS12, TLS13};
+
+use crate::config::{Report, Site, TlsVersion};
+use crate::identity::Identity;
+use crate::policy::{Reason, Refusal};
+
+use super::material::{ClientTrust, ServerMaterial};
+use super::sessions::Sessions;
+use super::verifier::ClientVerifier;
+
+/// Everything a handshake for one site needs.
+#[derive(Clone, Debug)]
+pub struct SiteTls {
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) version_min: TlsVersion,
+    verifier: Arc<ClientVerifier>,
+}
+
+impl SiteTls {
+    /// Builds a site's TLS from what was read. Problems go to `report`, with `None` for an answer.
+    pub fn new(
+        site: &Site,
+        server: &ServerMaterial,
+        trust: ClientTrust,
+        report: &mut Report,
+    ) -> Option<Self> {
+        let provider = Arc::new(provider());
+        let verifier = ClientVerifier::new(trust, site.client.clone(), Arc::clone(&provider));
+        let verifier = match verifier {
+            Ok(verifier) => Arc::new(verifier),
+            Err(failure) => {
+                let (ca, error) = *failure;
+                let span = site.client_ca.first().map(|path| path.span.clone()).unwrap_or_default();
+                let file = ca.file.display();
+                report
+                    .error(&span, format!("a CA in `{file}` cannot serve as a trust anchor"))
+                    .seen(format!("subject `{}`: {error:?}", ca.claims.subject))
+                    .fix("take it out of the file, or ask the CA for a certificate that follows RFC 5280");
+                return None;
+            }
+        };
+        let versions: &[_] = match site.tls.version_min {
+            TlsVersion::V1_2 => &[&TLS13, &TLS12],
+            TlsVersion::V1_3 => &[&TLS13],
+        };
+        let builder =
+            match ServerConfig::builder_with_provider(provider).with_protocol_versions(versions) {
+                Ok(builder) => builder,
+                Err(error) => {
+                    report.error_nowhere(format!("the TLS library cannot be set up: {error}"));
+                    return None;
+                }
+            };
+        // The key was matched to the certificate when it was read. rustls's own check is left out on
+        // purpose: it refuses X.509 version 1, which old guides make and which is fine for a server.
+        let resolver = SingleCertAndKey::from(server.certified_key());
+        let mut config = builder
+            .with_client_cert_verifier(Arc::<ClientVerifier>::clone(&verifier))
+            .with_cert_resolver(Arc::new(resolver));
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // AES first, whatever the client prefers: callers are servers, and have it in hardware.
+        config.ignore_client_order = true;
+        // Resumption skips the verifier, so whoever resumes is judged again by the acceptor.
+        config.session_storage = sessions(site);
+        config.send_tls13_tickets = usize::from(site.tls.resumption);
+        // Early data could be replayed.
+        config.max_early_data_size = 0;
+        let version_min = site.tls.version_min;
+        Some(Self { config: Arc::new(config), version_min, verifier })
+    }
+
+    /// Judges a chain, the client's own certificate first, by everything that this site asks for at this
+    /// moment, but for the proof that the client holds its key.
+    ///
+    /// # Errors
+    /// The refusal, with the chain.
+    pub fn judge(&self, chain: &[Vec<u8>]) -> Result<Arc<Identity>, Refusal> {
+        let chain: Vec<_> =
+            chain.iter().map(|der| CertificateDer::from_slice(der.as_slice())).collect();
+        self.judge_certificates(&chain)
+    }
+
+    pub(super) fn judge_certificates(
+        &self,
+        chain: &[CertificateDer<'_>],
+    ) -> Result<Arc<Identity>, Refusal> {
+        match chain.split_first() {
+            Some((own, others)) => self.verifier.judge(own, others, UnixTime::now()),
+            None => Err(Refusal::new(Reason::NoCertificate, "has no certificate")),
+        }
+    }
+}
+
+fn sessions(site: &Site) -> Arc<dyn StoresServerSessions> {
+    if site.tls.resumption {
+        Arc::new(Sessions::new(site.tls.session_lifetime, site.limits.sessions_max))
+    } else {
+        Arc::new(NoServerSessionStorage {})
+    }
+}
+
+/// aws-lc-rs with X25519MLKEM768 first, as the `prefer-post-quantum` feature orders its groups.
+fn provider() -> CryptoProvider {
+    aws_lc_rs::default_provider()
+}

@@ -1,0 +1,228 @@
+//! From webpki's error to a reason and a sentence that names the certificate to blame.
+//!
+//! webpki says what was wrong somewhere; which certificate it was, and what would have been right, is
+//! found by looking at the presented certificates beside the dates and keys that are known. What is not
+//! a matter of one certificate, but of the way to a CA, is told by [`nearest`](super::nearest).
+
+use rustls::pki_types::CertificateDer;
+
+use crate::identity::{Claims, timestamp_text};
+use crate::policy::{Reason, Refusal};
+
+use super::super::material::Certificate;
+use super::anchors::Anchors;
+use super::{nearest, usage};
+
+/// How many presented certificates are looked at for a message.
+const LOOKED_AT_MAX: usize = 16;
+
+/// All that is known when a certificate was refused.
+pub(super) struct Scene<'a> {
+    /// The client's own certificate.
+    pub(super) own: Certificate,
+    /// What it sent besides.
+    pub(super) sent: Vec<Certificate>,
+    pub(super) anchors: &'a Anchors,
+    pub(super) helpers: &'a [Certificate],
+    /// Unix time.
+    pub(super) now: i64,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn new(
+        end_entity: &CertificateDer<'_>,
+        claims: Claims,
+        intermediates: &[CertificateDer<'_>],
+        anchors: &'a Anchors,
+        helpers: &'a [Certificate],
+        now: i64,
+    ) -> Self {
+        let der = end_entity.clone().into_owned();
+        let sent = intermediates.iter().take(LOOKED_AT_MAX);
+        Self {
+            own: Certificate { der, claims },
+            sent: sent.filter_map(|der| Certificate::read(der.clone().into_owned()).ok()).collect(),
+            anchors,
+            helpers,
+            now,
+        }
+    }
+
+    /// The certificates that clients and operator provided, the client's own first.
+    pub(super) fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        std::iter::once(&self.own).chain(&self.sent).chain(self.helpers)
+    }
+
+    /// How a sentence about one of them goes on after "presented".
+    pub(super) fn who(&self, certificate: &Certificate) -> String {
+        if certificate.der == self.own.der {
+            "a certificate that".to_owned()
+        } else {
+            format!("a chain whose CA `{}`", certificate.claims.subject)
+        }
+    }
+
+    /// One of them as an object: "presented ... issued by".
+    pub(super) fn what(&self, certificate: &Certificate) -> String {
+        if certificate.der == self.own.der {
+            "a certificate".to_owned()
+        } else {
+            format!("a chain with the CA `{}`,", certificate.claims.subject)
+        }
+    }
+
+    fn find(&self, is_meant: impl Fn(&Claims) -> bool) -> Option<&Certificate> {
+        self.certificates().find(|certificate| is_meant(&certificate.claims))
+    }
+}
+
+/// The reason and the sentence for what webpki found wrong.
+pub(super) fn explain(error: &webpki::Error, scene: &Scene<'_>) -> Refusal {
+    use webpki::Error as E;
+    let claims = &scene.own.claims;
+    match error {
+        E::UnknownIssuer | E::InvalidSignatureForPublicKey => nearest::explain_break(scene),
+        // Self-signed certificates mostly call themselves CAs; that one is not ours is the reason.
+        E::CaUsedAsEndEntity if claims.is_self_issued() && !is_anchor(scene) => {
+            nearest::explain_break(scene)
+        }
+        E::CaUsedAsEndEntity => {
+            refuse(Reason::WrongUsage, "presented the certificate of a CA as its own")
+        }
+        E::EndEntityUsedAsCa => refuse(
+            Reason::WrongUsage,
+            "presented a chain in which a certificate that is no CA issued another",
+        ),
+        E::CertExpired { not_after, .. } => {
+            let not_after = i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX);
+            let blamed = scene.find(|claims| claims.not_after == not_after);
+            expired(scene, blamed.unwrap_or(&scene.own))
+        }
+        E::CertNotValidYet { not_before, .. } => {
+            let not_before = i64::try_from(not_before.as_secs()).unwrap_or(i64::MAX);
+            let blamed = scene.find(|claims| claims.not_before == not_before);
+            not_yet_valid(scene, blamed.unwrap_or(&scene.own))
+        }
+        E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => {
+            let is_for_others = |claims: &Claims| claims.usage.is_for_clients() == Some(false);
+            let blamed = scene.find(is_for_others).unwrap_or(&scene.own);
+            usage::not_for_clients(&blamed.claims, blamed.der == scene.own.der)
+        }
+        E::NameConstraintViolation | E::MalformedNameConstraint | E::UnsupportedNameType => refuse(
+            Reason::NameConstraint,
+            "presented a certificate with a name that a CA of its chain may not vouch for",
+        ),
+        E::PathLenConstraintViolated => refuse(
+            Reason::PathLength,
+            "presented a chain with more intermediates than a CA in it allows",
+        ),
+        E::MaximumPathDepthExceeded
+        | E::MaximumPathBuildCallsExceeded
+        | E::MaximumSignatureChecksExceeded
+        | E::MaximumNameConstraintComparisonsExceeded => refuse(
+            Reason::PathLength,
+            &format!("presented a chain that is longer or wider than is followed: {error:?}"),
+        ),
+        E::UnsupportedSignatureAlgorithmContext(_)
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => unsupported(scene),
+        E::SignatureAlgorithmMismatch => refuse(
+            Reason::BadSignature,
+            "presented a certificate that names two signature algorithms for its one signature",
+        ),
+        E::UnsupportedCertVersion => refuse(
+            Reason::OldX509,
+            &format!(
+                "presented a chain with an X.509 version 1 or 2 certificate (its own: version {})",
+                claims.version
+            ),
+        ),
+        E::UnsupportedCriticalExtension => unknown_critical(scene),
+        other => match scene.find(|claims| claims.usage.flaw.is_some()) {
+            Some(blamed) => {
+                let flaw = blamed.claims.usage.flaw.as_deref().unwrap_or_default();
+                let who = scene.who(blamed);
+                refuse(Reason::Malformed, &format!("presented {who} holds {flaw}"))
+            }
+            None => refuse(
+                Reason::Malformed,
+                &format!("presented a certificate that cannot be accepted: {other:?}"),
+            ),
+        },
+    }
+}
+
+pub(super) fn refuse(reason: Reason, sentence: &str) -> Refusal {
+    Refusal::new(reason, sentence)
+}
+
+fn is_anchor(scene: &Scene<'_>) -> bool {
+    let subject = &scene.own.claims.subject_der;
+    let mut anchors = scene.anchors.certificates().iter();
+    anchors.any(|anchor| anchor.claims.subject_der == *subject)
+}
+
+/// The refusal of a certificate, or of a CA, that ran out.
+pub(super) fn expired(scene: &Scene<'_>, blamed: &Certificate) -> Refusal {
+    let late = span(scene.now - blamed.claims.not_after);
+    let who = scene.who(blamed);
+    refuse(Reason::Expired, &format!("presented {who} expired {late} ago"))
+}
+
+/// The refusal of a certificate, or of a CA, that has not begun.
+pub(super) fn not_yet_valid(scene: &Scene<'_>, blamed: &Certificate) -> Refusal {
+    let sentence = format!(
+        "presented {} becomes valid in {}, at {}, by this machine's clock, which says {}",
+        scene.who(blamed),
+        span(blamed.claims.not_before - scene.now),
+        blamed.claims.not_before_text(),
+        timestamp_text(scene.now)
+    );
+    refuse(Reason::NotYetValid, &sentence)
+}
+
+/// The refusal of a signature that nobody here can or wants to check.
+pub(super) fn unsupported(scene: &Scene<'_>) -> Refusal {
+    let sentence = if let Some(weak) =
+        scene.certificates().find(|certificate| certificate.is_signed_with_weak_hash())
+    {
+        let (who, algorithm) = (scene.who(weak), &weak.claims.signature_algorithm);
+        format!("presented {who} is signed with {algorithm}, which can be forged")
+    } else if let Some(short) = scene
+        .certificates()
+        .skip(1)
+        .chain(scene.anchors.certificates())
+        .find(|certificate| certificate.short_rsa_key().is_some())
+    {
+        let (subject, key) = (&short.claims.subject, &short.claims.key);
+        format!("presented a chain whose CA `{subject}` has a key that is too short: {key}")
+    } else {
+        let (algorithm, key) = (&scene.own.claims.signature_algorithm, &scene.own.claims.key);
+        format!(
+            "presented a chain with a signature or key that is not accepted (its own: {algorithm}, \
+             key {key})"
+        )
+    };
+    refuse(Reason::UnsupportedAlgorithm, &sentence)
+}
+
+fn unknown_critical(scene: &Scene<'_>) -> Refusal {
+    let blamed = scene.find(|claims| claims.usage.unknown_critical.is_some());
+    let blamed = blamed.unwrap_or(&scene.own);
+    let number = blamed.claims.usage.unknown_critical.as_deref();
+    let sentence = format!(
+        "presented {} holds the critical extension {}, which is not understood here",
+        scene.who(blamed),
+        number.unwrap_or("of an unknown kind")
+    );
+    refuse(Reason::Malformed, &sentence)
+}
+
+/// A length of time as people say it.
+fn span(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{} s", seconds.max(0)),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}

@@ -1,0 +1,185 @@
+//! Why no path leads to a configured CA: how far the chain goes, and which CA comes nearest.
+//!
+//! "Unknown issuer" covers a stranger, a forgotten intermediate, a CA with a new key and a CA that ran
+//! out; whoever has to mend it needs to know which. So the chain is followed as far as its names and
+//! signatures hold, and the place where it breaks is told.
+
+use rustls::pki_types::CertificateDer;
+
+use crate::policy::{Reason, Refusal};
+
+use super::super::material::{Certificate, Signature};
+use super::anchors::is_in_force;
+use super::explain::{Scene, expired, explain, not_yet_valid, refuse, unsupported};
+
+/// How far a chain is followed: beyond what webpki follows.
+const STEPS_MAX: usize = 8;
+
+/// The certificates between the client's own and an anchor that is in force, if the signatures lead to one.
+pub(super) fn way<'a>(scene: &'a Scene<'_>) -> Option<Vec<CertificateDer<'a>>> {
+    let walk = Walk::up(scene);
+    let anchor = walk.anchors.iter().find(|ca| walk.is_signed_by(ca))?;
+    let between = walk.steps.iter().skip(1);
+    let ders = between.map(|step| CertificateDer::from(step.der.as_ref()));
+    is_in_force(anchor, scene.now).then(|| ders.collect())
+}
+
+/// Tells of the place where the chain breaks.
+pub(super) fn explain_break(scene: &Scene<'_>) -> Refusal {
+    let walk = Walk::up(scene);
+    let top = walk.top();
+    if let Some(anchor) = walk.anchors.iter().find(|ca| walk.is_signed_by(ca)) {
+        return at_anchor(scene, &walk, anchor);
+    }
+    if let Err(error) = webpki::EndEntityCert::try_from(&top.der)
+        && top.der != scene.own.der
+    {
+        return explain(&error, scene);
+    }
+    let mut both = walk.anchors.iter().chain(&walk.others);
+    if both.any(|ca| top.signature_by(ca) == Signature::Unchecked) {
+        return unsupported(scene);
+    }
+    match (walk.anchors.first(), walk.others.first()) {
+        (Some(anchor), _) => key_differs(scene, top, anchor),
+        (None, Some(other)) => sent_key_differs(scene, top, other),
+        (None, None) => stops(scene, top),
+    }
+}
+
+/// The way up from the client's certificate, as far as names and signatures hold.
+struct Walk<'a> {
+    /// The client's own certificate, its issuer, and so on.
+    steps: Vec<&'a Certificate>,
+    /// The configured CAs that bear the name of the last one's issuer.
+    anchors: Vec<&'a Certificate>,
+    /// The other certificates that do.
+    others: Vec<&'a Certificate>,
+}
+
+impl<'a> Walk<'a> {
+    fn up(scene: &'a Scene<'_>) -> Self {
+        let mut walk = Self { steps: vec![&scene.own], anchors: Vec::new(), others: Vec::new() };
+        while walk.steps.len() <= STEPS_MAX {
+            let top = walk.top();
+            walk.anchors = named_as_issuer(scene.anchors.certificates(), top);
+            walk.others = named_as_issuer(scene.sent.iter().chain(scene.helpers), top);
+            if walk.anchors.iter().any(|ca| walk.is_signed_by(ca)) {
+                break;
+            }
+            let is_next = |ca: &&&Certificate| {
+                walk.is_signed_by(ca) && !walk.steps.iter().any(|step| step.der == ca.der)
+            };
+            match walk.others.iter().find(is_next) {
+                Some(next) => walk.steps.push(next),
+                None => break,
+            }
+        }
+        walk
+    }
+
+    fn top(&self) -> &'a Certificate {
+        self.steps[self.steps.len() - 1]
+    }
+
+    fn is_signed_by(&self, issuer: &Certificate) -> bool {
+        self.top().signature_by(issuer) == Signature::Right
+    }
+}
+
+/// Those other certificates whose name `certificate` gives as its issuer's.
+fn named_as_issuer<'a>(
+    among: impl IntoIterator<Item = &'a Certificate>,
+    certificate: &Certificate,
+) -> Vec<&'a Certificate> {
+    let issuer = &certificate.claims.issuer_der;
+    among
+        .into_iter()
+        .filter(|ca| ca.claims.subject_der == *issuer && ca.der != certificate.der)
+        .collect()
+}
+
+/// The signatures reach a CA, but it is not in force, or something between does not hold.
+fn at_anchor(scene: &Scene<'_>, walk: &Walk<'_>, anchor: &Certificate) -> Refusal {
+    if is_in_force(anchor, scene.now) {
+        for (below, step) in walk.steps.iter().skip(1).enumerate() {
+            let claims = &step.claims;
+            let most = claims.usage.path_len.and_then(|most| usize::try_from(most).ok());
+            if let Some(most) = most.filter(|most| below > *most) {
+                let sentence = format!(
+                    "presented a chain with {below} CAs, self-issued ones included, below `{}`, which allows \
+                     {most}",
+                    claims.subject
+                );
+                return refuse(Reason::PathLength, &sentence);
+            }
+        }
+        let sentence = format!(
+            "presented a chain to the configured CA `{}` that does not hold",
+            anchor.claims.subject
+        );
+        return refuse(Reason::UnknownCa, &sentence);
+    }
+    if anchor.claims.not_after < scene.now {
+        expired(scene, anchor)
+    } else {
+        not_yet_valid(scene, anchor)
+    }
+}
+
+fn key_differs(scene: &Scene<'_>, top: &Certificate, anchor: &Certificate) -> Refusal {
+    let what = scene.what(top);
+    let sentence = format!(
+        "presented {what} whose issuer's name equals that of the configured CA `{}`, but its \
+         signature does not verify with that CA's key: the key differs",
+        anchor.claims.subject
+    );
+    refuse(Reason::BadSignature, &sentence)
+}
+
+fn sent_key_differs(scene: &Scene<'_>, top: &Certificate, other: &Certificate) -> Refusal {
+    let what = scene.what(top);
+    let sentence = format!(
+        "presented {what} whose signature does not verify with the key of the certificate `{}` in \
+         its chain",
+        other.claims.subject
+    );
+    refuse(Reason::BadSignature, &sentence)
+}
+
+/// Nobody has the issuer's certificate, or nobody trusts it.
+fn stops(scene: &Scene<'_>, top: &Certificate) -> Refusal {
+    let issuer = &top.claims.issuer;
+    if top.claims.is_self_issued() {
+        let sentence = if top.der == scene.own.der {
+            format!("presented a self-signed certificate for `{issuer}`, which is no configured CA")
+        } else {
+            format!("presented a chain that ends at `{issuer}`, which is no configured CA")
+        };
+        return refuse(Reason::UnknownCa, &sentence);
+    }
+    let mut anchors = scene.anchors.certificates().iter();
+    let organisation = organisation(issuer);
+    let nearest = anchors.find(|anchor| {
+        organisation.is_some() && self::organisation(&anchor.claims.subject) == organisation
+    });
+    if let Some(nearest) = nearest {
+        let sentence = format!(
+            "presented a chain that stops at `{issuer}`, which was not sent: an intermediate is \
+             missing, perhaps one below the configured CA `{}`",
+            nearest.claims.subject
+        );
+        return refuse(Reason::MissingIntermediate, &sentence);
+    }
+    let what = scene.what(top);
+    let sentence = format!(
+        "presented {what} issued by `{issuer}`, which is no configured CA, and whose certificate was \
+         not sent"
+    );
+    refuse(Reason::UnknownCa, &sentence)
+}
+
+/// The organisation in a name by RFC 4514. CAs of one house carry the same.
+fn organisation(name: &str) -> Option<&str> {
+    name.split(',').find_map(|part| part.strip_prefix("O="))
+}

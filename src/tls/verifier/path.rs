@@ -1,0 +1,159 @@
+//! The path from a client's certificate to a trust anchor.
+//!
+//! rustls-webpki builds it and checks signatures, dates, names and basic constraints. What it leaves
+//! out is checked here on each path that it finds, before it settles for one: a path that fails ours
+//! makes it look for another. `docs/reference/path-validation.md` lists who checks what.
+
+use std::cell::{Cell, RefCell};
+
+use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use webpki::{EndEntityCert, Error, VerifiedPath};
+
+use crate::config::{Client, CrlCheck};
+use crate::identity::Claims;
+use crate::policy::{Reason, Refusal};
+
+use super::super::material::{Certificate, public_key_info};
+use super::super::revocation::{Issuer, RevocationLists};
+use super::anchors::InForce;
+use super::usage::{self, Purpose};
+
+/// Why there is no path.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// webpki found none.
+    Engine(Error),
+    /// It found one, which our own checks refuse.
+    Ours(Refusal),
+}
+
+/// What a path is judged by.
+pub(super) struct Judge<'a> {
+    pub(super) anchors: &'a InForce<'a>,
+    pub(super) rules: &'a Client,
+    pub(super) lists: &'a RevocationLists,
+    pub(super) algorithms: &'a [&'a dyn SignatureVerificationAlgorithm],
+}
+
+impl Judge<'_> {
+    /// Finds a path that holds; the answer is when the first certificate above the client's runs out.
+    pub(super) fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        candidates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<i64, Failure> {
+        let accepted = Cell::new(None);
+        let refused = RefCell::new(None);
+        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let judge = |path: &VerifiedPath<'_>| match self.check(path, seconds) {
+            Ok(valid_until) => {
+                accepted.set(Some(valid_until));
+                Ok(())
+            }
+            Err(refusal) => {
+                refused.borrow_mut().get_or_insert(refusal);
+                Err(Error::UnknownIssuer)
+            }
+        };
+        let end_entity = EndEntityCert::try_from(end_entity).map_err(Failure::Engine)?;
+        let found = end_entity.verify_for_usage(
+            self.algorithms,
+            &self.anchors.anchors,
+            candidates,
+            now,
+            Purpose(self.rules.extended_key_usage),
+            None,
+            Some(&judge),
+        );
+        // A path that reached an anchor says more than those that did not.
+        match (found, refused.into_inner()) {
+            (Ok(_), _) => accepted.get().ok_or(Failure::Engine(Error::UnknownIssuer)),
+            (Err(_), Some(refusal)) => Err(Failure::Ours(refusal)),
+            (Err(error), None) => Err(Failure::Engine(error)),
+        }
+    }
+
+    /// Judges the CAs of a path that webpki holds to be right.
+    fn check(&self, path: &VerifiedPath<'_>, now: i64) -> Result<i64, Refusal> {
+        let rule = self.rules.extended_key_usage;
+        let anchor = self.anchors.certificate_of(path.anchor());
+        let root = anchor.ok_or_else(|| {
+            Refusal::new(Reason::UnknownCa, "presented a chain that ends nowhere")
+        })?;
+        let anchor = &root.claims;
+        usage::check_issuer(anchor, rule)?;
+        let mut valid_until = anchor.not_after;
+        let (mut count, mut counted_by_anchor) = (0, 0);
+        for certificate in path.intermediate_certificates() {
+            let claims = Claims::from_der(&certificate.der()).map_err(|malformed| {
+                let sentence = format!("presented a chain with what is {malformed}");
+                Refusal::new(Reason::Malformed, sentence)
+            })?;
+            usage::check_issuer(&claims, rule)?;
+            valid_until = valid_until.min(claims.not_after);
+            count += 1;
+            // RFC 5280 section 6.1.4 (l): a CA that certifies its own next key is no further level.
+            counted_by_anchor += u32::from(!claims.is_self_issued());
+        }
+        if let Some(most) = anchor.usage.path_len.filter(|most| counted_by_anchor > *most) {
+            let sentence = format!(
+                "presented a chain with {counted_by_anchor} intermediates below the CA `{}`, which \
+                 allows {most}",
+                anchor.subject
+            );
+            return Err(Refusal::new(Reason::PathLength, sentence));
+        }
+        let most = self.rules.chain_depth_max;
+        if count > most {
+            let sentence = format!(
+                "presented a chain with {count} intermediates, of which `chain_depth_max` allows {most}"
+            );
+            return Err(Refusal::new(Reason::PathLength, sentence));
+        }
+        if self.rules.crl.is_empty() {
+            return Ok(valid_until);
+        }
+        Ok(valid_until.min(self.check_revocation(path, root, now)?))
+    }
+
+    /// Asks the revocation lists; the answer is when the first of those that were used runs out.
+    fn check_revocation(
+        &self,
+        path: &VerifiedPath<'_>,
+        root: &Certificate,
+        now: i64,
+    ) -> Result<i64, Refusal> {
+        let mut until = i64::MAX;
+        let mut issuers = path.intermediate_certificates();
+        let mut certificate: &webpki::Cert<'_> = path.end_entity();
+        let mut who = "a certificate".to_owned();
+        loop {
+            let next = issuers.next();
+            let (claims, key) = match next {
+                Some(issuer) => (
+                    Claims::from_der(&issuer.der()).ok(),
+                    issuer.subject_public_key_info().to_vec(),
+                ),
+                None => (
+                    Some(root.claims.clone()),
+                    public_key_info(&root.der).unwrap_or_default().to_vec(),
+                ),
+            };
+            let issuer = Issuer {
+                name: claims.as_ref().map_or("", |claims| &claims.subject),
+                key: &key,
+                key_usage: claims.as_ref().and_then(|claims| claims.usage.key),
+            };
+            let used = self.lists.check(certificate, &who, &issuer, self.rules, now)?;
+            until = until.min(used.unwrap_or(i64::MAX));
+            match next {
+                Some(next) if self.rules.crl_check == CrlCheck::Chain => {
+                    who = format!("a chain with the CA `{}`,", issuer.name);
+                    certificate = next;
+                }
+                _ => return Ok(until),
+            }
+        }
+    }
+}
