@@ -5,7 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | tools | [`tls`]: everything rustls · [`pki`]: making certificates |
+//! | tools | [`tls`]: everything rustls · [`upstream`]: the app's side · [`pki`]: making certificates |
 //! | decisions | [`policy`], [`route`]: pure |
 //! | configuration | [`config`]: `gateway.toml` to domain types, all problems at once |
 //! | facts | [`identity`]: what a certificate says, and the proof that it was verified |
@@ -16,3 +16,4 @@ pub mod pki;
 pub mod policy;
 pub mod route;
 pub mod tls;
+pub mod upstream;

@@ -1,0 +1,101 @@
+//! Opening one connection to an endpoint, within a deadline.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use crate::config::Endpoint;
+
+use super::early_answer::EarlyAnswer;
+use super::error::{Failure, SendError, unreachable};
+
+/// The most that is read ahead of an upstream's response. 64 KiB is four TLS records.
+const READ_BUFFER_MAX: usize = 64 * 1024;
+
+/// One connection to an endpoint. Dropping it closes it, whatever it was doing: a client that has gone, or
+/// a response that was broken off, leaves nothing running on the app's side.
+pub(super) struct Connection<B> {
+    pub(super) sender: http1::SendRequest<B>,
+    task: AbortHandle,
+}
+
+impl<B> Drop for Connection<B> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Connects, and leaves a task that drives the connection.
+///
+/// # Errors
+/// Refused, unreachable, unknown name, or not in time.
+pub(super) async fn connect<B>(
+    endpoint: &Endpoint,
+    limit: Duration,
+) -> Result<Connection<B>, SendError>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let connected = timeout(limit, async {
+        match endpoint {
+            Endpoint::Tcp { host, port } => start(connect_tcp(host, *port).await?).await,
+            Endpoint::Unix(path) => start(UnixStream::connect(path).await?).await,
+        }
+    });
+    match connected.await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(SendError::connect(endpoint, &error)),
+        Err(_) => Err(SendError::timeout(endpoint, Failure::ConnectTimeout, limit)),
+    }
+}
+
+/// Whether an endpoint takes a connection now; for `check`, which only tells.
+///
+/// # Errors
+/// The sentence that says why not.
+pub async fn probe(endpoint: &Endpoint, limit: Duration) -> Result<(), String> {
+    let attempt = async {
+        match endpoint {
+            Endpoint::Tcp { host, port } => connect_tcp(host, *port).await.map(drop),
+            Endpoint::Unix(path) => UnixStream::connect(path).await.map(drop),
+        }
+    };
+    match timeout(limit, attempt).await {
+        Ok(result) => result.map_err(|error| unreachable(&error)),
+        Err(_) => Err(format!("no connection within {limit:?}")),
+    }
+}
+
+async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    // Tries each address of the name in turn; a literal is not looked up.
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn start<S, B>(stream: S) -> io::Result<Connection<B>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let (sender, connection) = http1::Builder::new()
+        .http09_responses(false)
+        .max_buf_size(READ_BUFFER_MAX)
+        .handshake(TokioIo::new(EarlyAnswer::new(stream)))
+        .await
+        .map_err(io::Error::other)?;
+    // What goes wrong is told to whoever waits for the response; an unused connection may just end.
+    let task = tokio::task::spawn_local(async move { _ = connection.await });
+    Ok(Connection { sender, task: task.abort_handle() })
+}

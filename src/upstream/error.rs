@@ -1,0 +1,107 @@
+//! What can go wrong with an endpoint: a kind for the answer, a sentence for the log.
+
+use std::error::Error as StdError;
+use std::fmt::Write as _;
+use std::io;
+use std::time::Duration;
+
+use crate::config::Endpoint;
+
+/// What kind of failure it was; decides the status that the client gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nobody listens, no route, no such name or socket.
+    Unreachable,
+    /// Connecting took too long.
+    ConnectTimeout,
+    /// The endpoint closed or reset the connection before the head of its response.
+    Closed,
+    /// What came is not HTTP/1.x, or breaks its rules.
+    InvalidResponse,
+    /// The response did not begin in time.
+    ResponseTimeout,
+    /// The body of the request failed: the client's doing.
+    RequestBody,
+}
+
+/// A request that got no response.
+#[derive(Debug, thiserror::Error)]
+#[error("{endpoint}: {cause}")]
+pub struct SendError {
+    /// What kind.
+    pub failure: Failure,
+    /// Which endpoint.
+    pub endpoint: String,
+    /// What happened, for the log.
+    pub cause: String,
+    /// The request body's own error, where that is the reason.
+    #[source]
+    pub source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl SendError {
+    /// A failed connect.
+    pub(super) fn connect(endpoint: &Endpoint, error: &io::Error) -> Self {
+        Self {
+            failure: Failure::Unreachable,
+            endpoint: endpoint.to_string(),
+            cause: unreachable(error),
+            source: None,
+        }
+    }
+
+    /// A deadline that passed.
+    pub fn timeout(endpoint: &Endpoint, failure: Failure, limit: Duration) -> Self {
+        let cause = match failure {
+            Failure::ConnectTimeout => format!("no connection within {limit:?}"),
+            _ => format!("no response within {limit:?}"),
+        };
+        Self { failure, endpoint: endpoint.to_string(), cause, source: None }
+    }
+
+    /// A response that cannot be passed on.
+    pub fn invalid_response(endpoint: &Endpoint, cause: impl Into<String>) -> Self {
+        let (failure, cause) = (Failure::InvalidResponse, cause.into());
+        Self { failure, endpoint: endpoint.to_string(), cause, source: None }
+    }
+
+    /// What hyper says of an exchange.
+    pub(super) fn exchange(endpoint: &Endpoint, error: hyper::Error) -> Self {
+        let endpoint = endpoint.to_string();
+        if error.is_user() {
+            let (failure, cause) = (Failure::RequestBody, with_sources(&error));
+            return Self { failure, endpoint, cause, source: Some(error.into()) };
+        }
+        let (failure, cause) = if error.is_parse() {
+            (
+                Failure::InvalidResponse,
+                format!("answered what is not HTTP/1.1: {}", with_sources(&error)),
+            )
+        } else if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+            (Failure::Closed, "closed the connection before the head of a response".to_owned())
+        } else {
+            (Failure::Closed, format!("the connection broke: {}", with_sources(&error)))
+        };
+        Self { failure, endpoint, cause, source: None }
+    }
+}
+
+/// What a failed connect means, in words.
+pub(super) fn unreachable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused: nothing listens there".into(),
+        io::ErrorKind::NotFound => "no such socket or host: nothing listens there".into(),
+        _ => format!("cannot connect: {error}"),
+    }
+}
+
+fn with_sources(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        // Writing to a String cannot fail.
+        _ = write!(text, ": {inner}");
+        source = inner.source();
+    }
+    text
+}

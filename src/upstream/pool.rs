@@ -1,0 +1,123 @@
+//! Unused connections to one endpoint: a plain stack, newest first, with a bound and an end for each.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::Options;
+use super::connect::Connection;
+
+/// How long a connection may take to become ready again after its response was read. It has nothing
+/// left to wait for but the end of the request that it answered early.
+const READY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The unused connections of one worker to one endpoint.
+pub(super) struct Pool<B> {
+    idle: RefCell<Vec<Idle<B>>>,
+    reaping: Cell<bool>,
+}
+
+struct Idle<B> {
+    connection: Connection<B>,
+    expires: Instant,
+}
+
+impl<B> Default for Pool<B> {
+    fn default() -> Self {
+        Self { idle: RefCell::default(), reaping: Cell::new(false) }
+    }
+}
+
+impl<B> Pool<B>
+where
+    B: Body<Data = Bytes> + 'static,
+{
+    /// The connection used last, if one is still good.
+    pub(super) fn take(&self) -> Option<Connection<B>> {
+        let now = Instant::now();
+        let mut idle = self.idle.borrow_mut();
+        while let Some(Idle { connection, expires }) = idle.pop() {
+            if expires > now && connection.sender.is_ready() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    fn put(self: &Rc<Self>, connection: Connection<B>, options: Options) {
+        let expires = Instant::now() + options.idle_timeout;
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() >= options.idle_max {
+            return;
+        }
+        idle.push(Idle { connection, expires });
+        if !self.reaping.replace(true) {
+            tokio::task::spawn_local(reap(Rc::downgrade(self)));
+        }
+    }
+
+    /// Drops what has expired or was closed; the next moment to look again.
+    fn prune(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let mut idle = self.idle.borrow_mut();
+        idle.retain(|idle| idle.expires > now && !idle.connection.sender.is_closed());
+        idle.iter().map(|idle| idle.expires).min()
+    }
+}
+
+/// Closes connections when their time is up, for as long as there are any.
+async fn reap<B>(pool: Weak<Pool<B>>)
+where
+    B: Body<Data = Bytes> + 'static,
+{
+    loop {
+        let next = match pool.upgrade() {
+            None => return,
+            Some(pool) => match pool.prune() {
+                Some(next) => next,
+                None => {
+                    pool.reaping.set(false);
+                    return;
+                }
+            },
+        };
+        sleep_until(next).await;
+    }
+}
+
+/// A connection in use. Given back whole once its response was read to the end, closed otherwise.
+pub struct Lease<B> {
+    pool: Rc<Pool<B>>,
+    connection: Connection<B>,
+    options: Options,
+}
+
+impl<B> Lease<B>
+where
+    B: Body<Data = Bytes> + 'static,
+{
+    pub(super) fn new(pool: Rc<Pool<B>>, connection: Connection<B>, options: Options) -> Self {
+        Self { pool, connection, options }
+    }
+
+    /// Gives the connection back: the response has been read to its end.
+    pub fn give_back(self) {
+        let Self { pool, mut connection, options } = self;
+        if connection.sender.is_ready() {
+            pool.put(connection, options);
+        } else if !connection.sender.is_closed() {
+            tokio::task::spawn_local(async move {
+                let ready =
+                    timeout(READY_TIMEOUT, poll_fn(|cx| connection.sender.poll_ready(cx))).await;
+                if matches!(ready, Ok(Ok(()))) {
+                    pool.put(connection, options);
+                }
+            });
+        }
+    }
+}
