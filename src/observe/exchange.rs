@@ -1,0 +1,181 @@
+//! One request and its response, as the access log tells them: a guard that writes its line exactly
+//! once, when the exchange is over, however it ends, also when its task is dropped.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tracing::info;
+
+use crate::identity::Identity;
+
+/// Names one exchange in logs, in the app's `X-Request-Id` and in the gateway's own answers:
+/// 32 hexadecimal digits, random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(u128);
+
+impl RequestId {
+    /// A new one.
+    pub fn random() -> Self {
+        Self(fastrand::u128(..))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// How an exchange ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The response was passed on to its end.
+    Complete,
+    /// The gateway answered by itself; the code of its answer.
+    Answered(&'static str),
+    /// The upstream's response was cut short; what happened.
+    Truncated(String),
+    /// The client went away, or its connection broke, before the end.
+    Aborted,
+}
+
+/// What is known of an exchange when it begins.
+pub struct ExchangeFacts {
+    /// Its name.
+    pub id: RequestId,
+    /// The method.
+    pub method: http::Method,
+    /// Path and query as they came.
+    pub target: String,
+    /// `HTTP/1.1` and the like.
+    pub version: http::Version,
+    /// The host that was asked for.
+    pub host: String,
+    /// The client's address.
+    pub peer: std::net::SocketAddr,
+    /// Who asks.
+    pub identity: Arc<Identity>,
+    /// The first name of the site.
+    pub site: String,
+    /// Whether to write an access line.
+    pub logged: bool,
+}
+
+/// An exchange that is under way. Dropping it ends it.
+pub struct Exchange {
+    facts: ExchangeFacts,
+    started: Instant,
+    status: Cell<u16>,
+    first_byte: Cell<Option<Instant>>,
+    request_bytes: Rc<Cell<u64>>,
+    response_bytes: Cell<u64>,
+    upstream: RefCell<String>,
+    cause: RefCell<String>,
+    outcome: RefCell<Outcome>,
+    on_end: Option<Box<dyn FnOnce()>>,
+}
+
+impl Exchange {
+    /// Begins an exchange; `on_end` runs when it is over.
+    pub fn begin(facts: ExchangeFacts, on_end: impl FnOnce() + 'static) -> Self {
+        Self {
+            facts,
+            started: Instant::now(),
+            status: Cell::new(0),
+            first_byte: Cell::new(None),
+            request_bytes: Rc::default(),
+            response_bytes: Cell::new(0),
+            upstream: RefCell::default(),
+            cause: RefCell::default(),
+            outcome: RefCell::new(Outcome::Aborted),
+            on_end: Some(Box::new(on_end)),
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> RequestId {
+        self.facts.id
+    }
+
+    /// When it began.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The counter of the request's body bytes, shared with the body.
+    pub fn request_bytes(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.request_bytes)
+    }
+
+    /// Notes the endpoint that serves it.
+    pub fn set_upstream(&self, endpoint: String) {
+        self.upstream.replace(endpoint);
+    }
+
+    /// Notes what went wrong, for the log only.
+    pub fn set_cause(&self, cause: impl Into<String>) {
+        self.cause.replace(cause.into());
+    }
+
+    /// Notes that the head of the response goes to the client.
+    pub fn responded(&self, status: http::StatusCode) {
+        self.status.set(status.as_u16());
+        self.first_byte.set(Some(Instant::now()));
+    }
+
+    /// Notes body bytes of the response.
+    pub fn add_response_bytes(&self, count: usize) {
+        self.response_bytes.set(self.response_bytes.get().saturating_add(count as u64));
+    }
+
+    /// Notes how it ended; without this, it counts as aborted by the client.
+    pub fn ended(&self, outcome: Outcome) {
+        self.outcome.replace(outcome);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if let Some(on_end) = self.on_end.take() {
+            on_end();
+        }
+        if !self.facts.logged {
+            return;
+        }
+        let outcome = self.outcome.borrow();
+        let (outcome, code, truncation) = match &*outcome {
+            Outcome::Complete => ("complete", "", ""),
+            Outcome::Answered(code) => ("answered", *code, ""),
+            Outcome::Truncated(what) => ("truncated", "", what.as_str()),
+            Outcome::Aborted => ("aborted", "", ""),
+        };
+        let cause = self.cause.borrow();
+        let cause = if cause.is_empty() { truncation } else { cause.as_str() };
+        // To the microsecond; more digits would only be noise.
+        let millis =
+            |until: Instant| (until.duration_since(self.started).as_secs_f64() * 1e6).round() / 1e3;
+        info!(
+            target: "access",
+            request_id = %self.facts.id,
+            method = %self.facts.method,
+            host = self.facts.host,
+            path = self.facts.target,
+            version = ?self.facts.version,
+            status = self.status.get(),
+            outcome,
+            code,
+            total_ms = millis(Instant::now()),
+            first_byte_ms = self.first_byte.get().map(millis),
+            request_bytes = self.request_bytes.get(),
+            response_bytes = self.response_bytes.get(),
+            peer = %self.facts.peer,
+            identity = self.facts.identity.name(),
+            site = self.facts.site,
+            upstream = self.upstream.borrow().as_str(),
+            cause,
+        );
+    }
+}

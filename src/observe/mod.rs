@@ -1,0 +1,9 @@
+//! What operators see: the log, its access lines, and refusals. Nothing here decides anything.
+
+mod exchange;
+pub mod logging;
+mod refusal;
+pub mod terminal;
+
+pub use exchange::{Exchange, ExchangeFacts, Outcome, RequestId};
+pub use refusal::{ConnectionFacts, log_refusal};
