@@ -5,12 +5,14 @@
 //!
 //! | floor | modules |
 //! |---|---|
+//! | snapshot | [`generation`]: one configuration, fully built |
 //! | tools | [`tls`]: everything rustls · [`upstream`]: the app's side · [`observe`]: logs · [`pki`]: making certificates |
 //! | decisions | [`policy`], [`route`]: pure |
 //! | configuration | [`config`]: `gateway.toml` to domain types, all problems at once |
 //! | facts | [`identity`]: what a certificate says, and the proof that it was verified |
 
 pub mod config;
+pub mod generation;
 pub mod identity;
 pub mod observe;
 pub mod pki;

@@ -1,0 +1,115 @@
+//! One immutable, fully built configuration: what every connection and request is judged by.
+//!
+//! A generation is built whole or not at all. [`Generation::build`] reads every file that the
+//! configuration names and puts each problem into the report; `check` and the start both go through it,
+//! so they cannot differ in what they accept.
+
+use std::sync::Arc;
+
+use crate::config::{self, Config, Report};
+use crate::identity::Claims;
+use crate::route::NameIndex;
+use crate::tls::SiteTls;
+use crate::tls::material::{load_client_ca, load_server};
+use crate::tls::revocation::ListFacts;
+
+/// All that a configuration says, ready to serve.
+#[derive(Debug)]
+pub struct Generation {
+    /// The configuration that it was built from.
+    pub config: Config,
+    /// The sites, in the order of the file; the first is the default. Never empty.
+    pub sites: Vec<Arc<Site>>,
+    names: NameIndex,
+}
+
+/// One site, ready to serve.
+#[derive(Debug)]
+pub struct Site {
+    /// Its place among the sites.
+    pub number: usize,
+    /// What the file says of it.
+    pub config: config::Site,
+    /// Its TLS.
+    pub tls: SiteTls,
+    /// Its certificate and the trust it applies, for people who ask.
+    pub facts: SiteFacts,
+}
+
+/// What `check` tells about a site.
+#[derive(Debug)]
+pub struct SiteFacts {
+    /// The server's chain, its own certificate first.
+    pub server: Vec<Claims>,
+    /// Whether the public CAs vouch for the server's chain.
+    pub publicly_trusted: bool,
+    /// The CAs that client certificates must chain to.
+    pub anchors: Vec<Claims>,
+    /// The revocation lists that they are judged by.
+    pub lists: Vec<ListFacts>,
+}
+
+impl Generation {
+    /// Builds a generation; `now` is Unix time. `None` if the report holds an error afterwards.
+    pub fn build(config: Config, now: i64, report: &mut Report) -> Option<Self> {
+        let sites = judge_sites(&config.sites, now, report);
+        if report.has_errors() {
+            return None;
+        }
+        let names = sites.iter().flat_map(|site| {
+            site.config.server_names.iter().map(|name| (&name.value, site.number))
+        });
+        let names = NameIndex::new(names);
+        Some(Self { config, sites, names })
+    }
+
+    /// How many workers serve it.
+    pub fn workers(&self) -> usize {
+        match self.config.runtime.workers {
+            Some(workers) => workers.get(),
+            // Respects CPU affinity and cgroup quotas.
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+
+    /// The site for a server name; without one, the first.
+    pub fn site(&self, server_name: Option<&str>) -> Option<&Arc<Site>> {
+        match server_name {
+            Some(name) => self.sites.get(self.names.site(name)?),
+            None => self.sites.first(),
+        }
+    }
+
+    /// Whether a `Host` belongs to a site.
+    pub fn is_host_of(&self, host: &str, site: &Site) -> bool {
+        self.names.site(host) == Some(site.number)
+    }
+}
+
+/// Tells what is wrong with the files of a configuration that cannot be served anyway, so that one run tells
+/// all its problems.
+pub fn check_files(sites: &[config::Site], now: i64, report: &mut Report) {
+    judge_sites(sites, now, report);
+}
+
+/// Reads and judges every file of some sites; what is wrong goes to the report, and its sites are left out.
+fn judge_sites(sites: &[config::Site], now: i64, report: &mut Report) -> Vec<Arc<Site>> {
+    let mut judged = Vec::with_capacity(sites.len());
+    for (number, site) in sites.iter().enumerate() {
+        // Both are read before either is missed, so that one run reports the problems of both.
+        let server = load_server(site, now, report);
+        let trust = load_client_ca(site, now, report);
+        let (Some(server), Some(trust)) = (server, trust) else {
+            continue;
+        };
+        let anchors = trust.anchors.iter().map(|ca| ca.claims.clone()).collect();
+        let lists = trust.lists.facts();
+        let Some(tls) = SiteTls::new(site, &server, trust, report) else {
+            continue;
+        };
+        let publicly_trusted = server.publicly_trusted;
+        let facts = SiteFacts { server: server.claims, publicly_trusted, anchors, lists };
+        judged.push(Arc::new(Site { number, config: site.clone(), tls, facts }));
+    }
+    judged
+}
