@@ -5,6 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
+//! | requests | [`forward`]: from a request to a response |
 //! | snapshot | [`generation`]: one configuration, fully built |
 //! | tools | [`tls`]: everything rustls · [`upstream`]: the app's side · [`observe`]: logs · [`pki`]: making certificates |
 //! | decisions | [`policy`], [`route`]: pure |
@@ -12,6 +13,7 @@
 //! | facts | [`identity`]: what a certificate says, and the proof that it was verified |
 
 pub mod config;
+pub mod forward;
 pub mod generation;
 pub mod identity;
 pub mod observe;

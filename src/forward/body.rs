@@ -1,0 +1,358 @@
+//! The two bodies of an exchange. Both stream with back-pressure, hold at most one frame, count what
+//! passes, and end by themselves when they stand still for too long.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::HeaderName;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::observe::{Exchange, Outcome};
+use crate::upstream::Lease;
+
+use super::headers::is_reserved;
+
+/// Why a body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The request's body is above the site's ceiling.
+    #[error("the request's body is larger than the ceiling of {0} bytes")]
+    TooLarge(u64),
+    /// Nothing came for too long.
+    #[error("nothing came for {0:?}")]
+    Idle(Duration),
+    /// The exchange took longer than it may.
+    #[error("the exchange took longer than {0:?}")]
+    Deadline(Duration),
+    /// The sender broke off, or broke the rules of its framing.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+}
+
+/// Fires when nothing has moved for a while. Costs a timer only once a body has to wait.
+struct Stall {
+    limit: Duration,
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// `None` while nothing has to wait.
+    waiting_since: Option<Instant>,
+}
+
+impl Stall {
+    fn new(limit: Duration) -> Self {
+        Self { limit, sleep: None, waiting_since: None }
+    }
+
+    /// Something moved.
+    fn reset(&mut self) {
+        self.waiting_since = None;
+    }
+
+    /// Waiting: ready once the limit has passed since this wait began.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let deadline = *self.waiting_since.get_or_insert(now) + self.limit;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        // A timer that was set for an earlier wait is moved on only when it fires.
+        while sleep.as_mut().poll(cx).is_ready() {
+            if deadline <= now {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+/// How far the body of a request has come, for whoever waits for the response.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// When it last moved.
+    pub(super) moved: Cell<Instant>,
+    /// Whether its end has been passed on.
+    pub(super) ended: Cell<bool>,
+    /// Whether it is the client that everybody waits for.
+    pub(super) waits_for_client: Cell<bool>,
+}
+
+impl Progress {
+    /// Of a body that has not moved yet.
+    pub(super) fn of(incoming: &Incoming) -> Self {
+        Self {
+            moved: Cell::new(Instant::now()),
+            ended: Cell::new(incoming.is_end_stream()),
+            waits_for_client: Cell::new(false),
+        }
+    }
+}
+
+/// A request's body on its way to the upstream.
+pub struct RequestBody {
+    incoming: Incoming,
+    progress: Rc<Progress>,
+    bytes: Rc<Cell<u64>>,
+    bytes_max: Option<u64>,
+    stall: Stall,
+    /// While set, the client has been promised nothing yet and its body is left alone (RFC 9110
+    /// section 10.1.1).
+    expectation: Option<Pin<Box<dyn Future<Output = ()>>>>,
+}
+
+impl RequestBody {
+    /// Wraps what the client sends. `expectation` ends when the client may be told to go on.
+    pub(super) fn new(
+        incoming: Incoming,
+        progress: Rc<Progress>,
+        bytes: Rc<Cell<u64>>,
+        bytes_max: Option<u64>,
+        idle: Duration,
+        expectation: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    ) -> Self {
+        let stall = Stall::new(idle);
+        Self { incoming, progress, bytes, bytes_max, stall, expectation }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        if let Some(expectation) = &mut this.expectation {
+            ready!(expectation.as_mut().poll(cx));
+            this.expectation = None;
+        }
+        let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(cx) else {
+            this.progress.waits_for_client.set(true);
+            ready!(this.stall.poll(cx));
+            return Poll::Ready(Some(Err(BodyError::Idle(this.stall.limit))));
+        };
+        this.stall.reset();
+        this.progress.moved.set(Instant::now());
+        this.progress.waits_for_client.set(false);
+        let frame = match frame {
+            None => {
+                this.progress.ended.set(true);
+                return Poll::Ready(None);
+            }
+            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+            Some(Ok(frame)) => frame,
+        };
+        let frame = match frame.into_data() {
+            Ok(data) => {
+                let bytes = this.bytes.get() + data.len() as u64;
+                this.bytes.set(bytes);
+                if let Some(bytes_max) = this.bytes_max
+                    && bytes > bytes_max
+                {
+                    return Poll::Ready(Some(Err(BodyError::TooLarge(bytes_max))));
+                }
+                Frame::data(data)
+            }
+            // Trailers are headers that come late, and may say no more than headers may.
+            Err(frame) => match frame.into_trailers() {
+                Ok(trailers) => Frame::trailers(allowed_trailers(trailers)),
+                Err(frame) => frame,
+            },
+        };
+        // On HTTP/2 the end may come in a frame of its own, which nobody asks for once the length is reached.
+        let hint = this.incoming.size_hint();
+        if this.incoming.is_end_stream() || hint.exact() == Some(0) {
+            this.progress.ended.set(true);
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+/// Trailers without the names that only the gateway may use, and without framing.
+fn allowed_trailers(trailers: HeaderMap) -> HeaderMap {
+    const FRAMING: [HeaderName; 5] = [
+        http::header::CONTENT_LENGTH,
+        http::header::TRANSFER_ENCODING,
+        http::header::HOST,
+        http::header::CONNECTION,
+        http::header::TRAILER,
+    ];
+    let mut allowed = HeaderMap::with_capacity(trailers.len());
+    let mut current = None;
+    for (name, value) in trailers {
+        // The map yields a name once and then only further values of it.
+        current = name.or(current);
+        if let Some(name) = &current
+            && !is_reserved(name.as_str())
+            && !FRAMING.contains(name)
+        {
+            allowed.append(name, value);
+        }
+    }
+    allowed
+}
+
+/// A response's body on its way to the client. It holds the exchange, which ends with it.
+pub(super) struct ResponseBody {
+    exchange: Exchange,
+    source: Source,
+}
+
+enum Source {
+    /// The gateway's own answer, until it is sent.
+    Own(Option<Bytes>),
+    Upstream(Box<Streaming>),
+    /// Read to its end, or broken off.
+    Done,
+}
+
+struct Streaming {
+    incoming: Incoming,
+    lease: Lease<RequestBody>,
+    /// How far the request has come.
+    request: Rc<Progress>,
+    stall: Stall,
+    /// The end of the exchange's time, and how long that was.
+    deadline: Option<(Pin<Box<Sleep>>, Duration)>,
+}
+
+impl ResponseBody {
+    /// An answer of the gateway's own.
+    pub(super) fn own(exchange: Exchange, bytes: Bytes) -> Self {
+        Self { exchange, source: Source::Own(Some(bytes)) }
+    }
+
+    /// An upstream's body, with the connection that it comes from.
+    pub(super) fn upstream(
+        exchange: Exchange,
+        incoming: Incoming,
+        lease: Lease<RequestBody>,
+        request: Rc<Progress>,
+        idle: Duration,
+        exchange_timeout: Option<Duration>,
+    ) -> Self {
+        let deadline = exchange_timeout.map(|limit| {
+            let at = exchange.started() + limit;
+            (Box::pin(sleep_until(at)), limit)
+        });
+        let streaming = Streaming { incoming, lease, request, stall: Stall::new(idle), deadline };
+        let mut body = Self { exchange, source: Source::Upstream(Box::new(streaming)) };
+        body.finish_if_ended();
+        body
+    }
+
+    /// hyper does not ask for the end of a body whose length it knows, so the end is looked for after
+    /// each frame: the connection goes back, and the exchange is complete.
+    fn finish_if_ended(&mut self) {
+        if let Source::Upstream(streaming) = &self.source
+            && streaming.incoming.is_end_stream()
+        {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Source::Upstream(streaming) = std::mem::replace(&mut self.source, Source::Done) {
+            // A request that was answered before its end is not sent on: dropping the lease closes the
+            // upstream connection, which lets go of the client's body.
+            if streaming.request.ended.get() {
+                streaming.lease.give_back();
+            }
+            self.exchange.ended(Outcome::Complete);
+        }
+    }
+
+    /// Ends it before its end, for the client's sake; what happened is for the log.
+    pub(super) fn give_up(self, cause: String) {
+        self.exchange.set_cause(cause);
+    }
+
+    fn break_off(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.exchange.ended(Outcome::Truncated(error.to_string()));
+        // Dropping the lease closes the upstream connection: what it still holds belongs to nobody.
+        self.source = Source::Done;
+        Poll::Ready(Some(Err(error)))
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        let streaming = match &mut this.source {
+            Source::Done => return Poll::Ready(None),
+            Source::Own(bytes) => {
+                let bytes = bytes.take().filter(|bytes| !bytes.is_empty());
+                if let Some(bytes) = &bytes {
+                    this.exchange.add_response_bytes(bytes.len());
+                }
+                return Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))));
+            }
+            Source::Upstream(streaming) => streaming,
+        };
+        if let Some((sleep, limit)) = &mut streaming.deadline
+            && sleep.as_mut().poll(cx).is_ready()
+        {
+            let limit = *limit;
+            return this.break_off(BodyError::Deadline(limit));
+        }
+        match Pin::new(&mut streaming.incoming).poll_frame(cx) {
+            Poll::Pending => {
+                ready!(streaming.stall.poll(cx));
+                let limit = streaming.stall.limit;
+                this.break_off(BodyError::Idle(limit))
+            }
+            Poll::Ready(None) => {
+                this.finish();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => this.break_off(error.into()),
+            Poll::Ready(Some(Ok(frame))) => {
+                streaming.stall.reset();
+                if let Some(data) = frame.data_ref() {
+                    this.exchange.add_response_bytes(data.len());
+                }
+                this.finish_if_ended();
+                Poll::Ready(Some(Ok(frame)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Done => true,
+            Source::Own(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Source::Upstream(streaming) => streaming.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Done => SizeHint::with_exact(0),
+            Source::Own(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Source::Upstream(streaming) => streaming.incoming.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! How long the head of a response is waited for: as long as the request's body moves, then for its own
+//! while, and never longer than the exchange may take.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::config::Timeouts;
+
+use super::body::Progress;
+
+/// When to stop waiting for the head of a response.
+pub(super) struct Deadlines<'a> {
+    pub(super) started: Instant,
+    pub(super) timeouts: &'a Timeouts,
+}
+
+impl Deadlines<'_> {
+    /// Waits until one has passed; how long it was.
+    pub(super) async fn passed(&self, progress: &Progress) -> Duration {
+        let (at, _) = self.next(progress);
+        let mut timer = pin!(sleep_until(at));
+        loop {
+            timer.as_mut().await;
+            // The body has moved since the timer was set; it is moved on only now.
+            let (at, limit) = self.next(progress);
+            if at <= Instant::now() {
+                return limit;
+            }
+            timer.as_mut().reset(at);
+        }
+    }
+
+    fn next(&self, progress: &Progress) -> (Instant, Duration) {
+        let idle = self.timeouts.body_idle_timeout;
+        let (at, limit) = if progress.ended.get() {
+            let limit = self.timeouts.response_header_timeout;
+            (progress.moved.get() + limit, limit)
+        } else if progress.waits_for_client.get() {
+            // The body itself ends that wait; this one only looks again later.
+            (Instant::now() + idle, idle)
+        } else {
+            (progress.moved.get() + idle, idle)
+        };
+        match self.timeouts.exchange_timeout {
+            Some(limit) if self.started + limit < at => (self.started + limit, limit),
+            _ => (at, limit),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Telling the app who called, in the families of headers that the site's `formats` lists.
+//!
+//! They are made once per connection, from the verified identity alone, and set last on each request. Each is
+//! one line, and nothing in a certificate can end a value and begin another. Together they stay below
+//! `bytes_max`: what is too long loses the chain first and the certificate next, and says so; a name or a
+//! fingerprint is never left out, so that where even those are too long, no request goes through.
+
+mod encode;
+mod rfc9440;
+#[cfg(test)]
+mod tests;
+mod x_forwarded_tls;
+mod x_ssl;
+mod xfcc;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use tracing::warn;
+
+use crate::config::{IdentityFormat, IdentityHeaders};
+use crate::identity::Identity;
+
+/// Says what was left out for being too long: `chain`, `certificate`, or both.
+const OMITTED: &str = "x-mtls-omitted";
+
+/// What a header costs beside its name and value: `: ` and the end of the line.
+const LINE_OVERHEAD: usize = 4;
+
+/// How much to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    /// Everything.
+    Whole,
+    /// No certificate but the client's own.
+    WithoutChain,
+    /// Names and fingerprints; a certificate only where it is all that a format has.
+    Facts,
+}
+
+/// One header: its name in lower case, and its value.
+type Line = (&'static str, String);
+
+/// The headers of one identity, ready to be put on every request of its connection.
+pub struct ClientIdentityHeaders(Result<Vec<(HeaderName, HeaderValue)>, TooLong>);
+
+/// An identity that does not fit into `bytes_max`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the identity headers need {bytes} bytes; the ceiling is {bytes_max}")]
+pub(in crate::forward) struct TooLong {
+    bytes: usize,
+    bytes_max: usize,
+}
+
+impl ClientIdentityHeaders {
+    /// The headers that speak for `identity`. What has to be left out is logged here, once.
+    pub fn new(identity: &Identity, config: &IdentityHeaders) -> Self {
+        let fitted = fit(identity, config).map(|lines| {
+            // Every format escapes to printable ASCII, so each value is legal.
+            let legal = lines.into_iter().filter_map(|(name, value)| {
+                let value = HeaderValue::try_from(value).ok()?;
+                Some((HeaderName::from_static(name), value))
+            });
+            legal.collect()
+        });
+        Self(fitted)
+    }
+
+    /// Sets them on a request from which every spelling has been removed.
+    ///
+    /// # Errors
+    /// [`TooLong`], on every request of the connection.
+    pub(in crate::forward) fn set(&self, headers: &mut HeaderMap) -> Result<(), TooLong> {
+        let lines = self.0.as_ref().map_err(Clone::clone)?;
+        for (name, value) in lines {
+            headers.insert(name.clone(), value.clone());
+        }
+        Ok(())
+    }
+}
+
+/// The most that can be said within the ceiling.
+fn fit(identity: &Identity, config: &IdentityHeaders) -> Result<Vec<Line>, TooLong> {
+    let bytes_max = config.bytes_max;
+    let whole = lines(identity, config, Detail::Whole);
+    let bytes = size(&whole);
+    if bytes <= bytes_max {
+        return Ok(whole);
+    }
+    let without_chain = lines(identity, config, Detail::WithoutChain);
+    let facts = lines(identity, config, Detail::Facts);
+    let both = match without_chain == whole {
+        true => "certificate",
+        false => "chain, certificate",
+    };
+    let (mut before, mut least) = (whole, bytes);
+    for (less, omitted) in [(without_chain, "chain"), (facts, both)] {
+        // A step that leaves nothing out is none.
+        if less == before {
+            continue;
+        }
+        before.clone_from(&less);
+        let mut marked = less;
+        marked.push((OMITTED, omitted.to_owned()));
+        least = size(&marked);
+        if least <= bytes_max {
+            let identity = identity.name();
+            let message = "identity headers are too long and leave something out";
+            warn!(identity, omitted, bytes, bytes_max, message);
+            return Ok(marked);
+        }
+    }
+    let (identity, bytes) = (identity.name(), least);
+    let message = "identity headers are too long, so that no request of this client is forwarded";
+    warn!(identity, bytes, bytes_max, message);
+    Err(TooLong { bytes, bytes_max })
+}
+
+fn lines(identity: &Identity, config: &IdentityHeaders, detail: Detail) -> Vec<Line> {
+    let of = |format: &IdentityFormat| match format {
+        IdentityFormat::XSsl => x_ssl::lines(identity, detail),
+        IdentityFormat::Xfcc => xfcc::lines(identity, detail),
+        IdentityFormat::Rfc9440 => rfc9440::lines(identity, detail),
+        IdentityFormat::XForwardedTlsClientCert => x_forwarded_tls::lines(identity, detail),
+    };
+    config.formats.iter().flat_map(of).collect()
+}
+
+fn size(lines: &[Line]) -> usize {
+    let sizes = lines.iter().map(|(name, value)| name.len() + value.len() + LINE_OVERHEAD);
+    sizes.sum()
+}

@@ -1,0 +1,21 @@
+//! `X-SSL-Client-*`: the headers that nginx and Apache users set by hand.
+
+use crate::identity::Identity;
+
+use super::encode::escaped_pem;
+use super::{Detail, Line};
+
+pub(super) fn lines(identity: &Identity, detail: Detail) -> Vec<Line> {
+    let claims = identity.claims();
+    let mut lines = vec![
+        ("x-ssl-client-verify", "SUCCESS".to_owned()),
+        ("x-ssl-client-s-dn", claims.subject.clone()),
+        ("x-ssl-client-i-dn", claims.issuer.clone()),
+        ("x-ssl-client-serial", claims.serial.clone()),
+        ("x-ssl-client-fingerprint", claims.fingerprint()),
+    ];
+    if detail != Detail::Facts {
+        lines.push(("x-ssl-client-cert", escaped_pem(identity.der())));
+    }
+    lines
+}

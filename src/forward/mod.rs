@@ -1,0 +1,312 @@
+//! From a verified connection's request to its response. [`exchange`] is the path of a request, in order;
+//! each step is a file beside this one.
+
+mod body;
+mod deadlines;
+mod headers;
+mod outgoing;
+mod reply;
+mod request;
+mod response;
+mod watched;
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{self, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Request, Response, Version};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::config::{self, ServerName};
+use crate::generation::{Generation, Site};
+use crate::identity::Identity;
+use crate::observe::{Exchange, ExchangeFacts, Outcome, RequestId};
+use crate::policy::{self, Reason};
+use crate::upstream::{Failure, Options, SendError, Upstreams};
+
+pub use body::{BodyError, RequestBody};
+pub use headers::client_identity::ClientIdentityHeaders;
+pub use headers::reserved_names;
+pub use reply::Answer;
+pub use watched::WatchedBody;
+
+use body::{Progress, ResponseBody};
+use deadlines::Deadlines;
+
+/// How long a client that expects `100 Continue` is kept waiting for an app that says nothing.
+const EXPECTATION_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What all requests of one connection share.
+pub struct Caller {
+    /// The configuration that the connection was verified under.
+    pub generation: Arc<Generation>,
+    /// The site that its server name chose.
+    pub site: Arc<Site>,
+    /// Whom the client proved to be.
+    pub identity: Arc<Identity>,
+    /// The same for the app.
+    pub identity_headers: ClientIdentityHeaders,
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// The worker's connections to the apps.
+    pub upstreams: Rc<Upstreams<RequestBody>>,
+}
+
+/// Serves one request. `lost` is why the caller is not trusted any more; then it gets an answer that says so.
+/// `on_end` runs when the exchange is over, however it ends.
+pub async fn exchange(
+    caller: Rc<Caller>,
+    lost: Option<Reason>,
+    request: Request<Incoming>,
+    on_end: impl FnOnce() + 'static,
+) -> Response<WatchedBody> {
+    let version = request.version();
+    let exchange = begin(&caller, &request, on_end);
+    let progress = Rc::new(Progress::of(request.body()));
+    let forwarded = match lost {
+        None => forward(&caller, &exchange, request, &progress).await,
+        Some(reason) => {
+            let cause = format!("the connection is not trusted any more: {reason}");
+            Err(Denied::new(Answer::NotTrusted(reason), cause))
+        }
+    };
+    let mut response = answer(&caller, exchange, forwarded, &progress, version);
+    if version < Version::HTTP_2 && !progress.ended.get() {
+        // What is left of the request's body is not waited for, so the connection cannot go on; the client
+        // is told (RFC 9110 section 10.1.1).
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    let idle = caller.site.config.timeouts.body_idle_timeout;
+    let limit = (version >= Version::HTTP_2).then_some(idle);
+    response.map(|body| WatchedBody::new(body, limit))
+}
+
+/// The response as the client gets it, the app's or the gateway's own.
+fn answer(
+    caller: &Caller,
+    exchange: Exchange,
+    forwarded: Result<Forwarded, Denied>,
+    progress: &Rc<Progress>,
+    version: Version,
+) -> Response<ResponseBody> {
+    match forwarded {
+        Ok((response, lease)) => {
+            let (head, incoming) = response.into_parts();
+            exchange.responded(head.status);
+            let timeouts = &caller.site.config.timeouts;
+            let (idle, limit) = (timeouts.body_idle_timeout, timeouts.exchange_timeout);
+            let body =
+                ResponseBody::upstream(exchange, incoming, lease, Rc::clone(progress), idle, limit);
+            Response::from_parts(head, body)
+        }
+        Err(Denied { answer, cause, is_read }) => {
+            let (status, code, _) = answer.parts();
+            exchange.responded(status);
+            exchange.set_cause(cause);
+            if is_read {
+                exchange.ended(Outcome::Answered(code));
+            }
+            answer.response(exchange.id(), version).map(|bytes| ResponseBody::own(exchange, bytes))
+        }
+    }
+}
+
+/// A request that got the gateway's own answer.
+struct Denied {
+    answer: Answer,
+    /// For the log.
+    cause: String,
+    /// Whether anybody is there to read it: not where the client broke off its own request.
+    is_read: bool,
+}
+
+impl Denied {
+    fn new(answer: Answer, cause: impl Into<String>) -> Self {
+        Self { answer, cause: cause.into(), is_read: true }
+    }
+}
+
+type Forwarded = (Response<Incoming>, crate::upstream::Lease<RequestBody>);
+
+/// The path of a request.
+async fn forward(
+    caller: &Caller,
+    exchange: &Exchange,
+    request: Request<Incoming>,
+    progress: &Rc<Progress>,
+) -> Result<Forwarded, Denied> {
+    let site = &caller.site.config;
+    // On HTTP/1.1 the HTTP library counts by itself.
+    let (count, max) = (request.headers().len(), site.limits.header_count_max);
+    if count > max {
+        let cause = format!("{count} header lines; the ceiling is {max}");
+        return Err(Denied::new(Answer::HeaderTooLarge, cause));
+    }
+    // One reading only, and a host that belongs to the connection's site.
+    let default_host = site.server_names.iter().find_map(|name| match &name.value {
+        ServerName::Exact(name) => Some(name.as_str()),
+        _ => None,
+    });
+    let host = request::check(&request, default_host)
+        .map_err(|refused| Denied::new(refused.answer, refused.cause))?;
+    if !caller.generation.is_host_of(host.name, &caller.site) {
+        let cause = foreign_host(host.name, site);
+        return Err(Denied::new(Answer::Misdirected, cause));
+    }
+    // What a verified client may do.
+    let permit = policy::judge(&site.client, &caller.identity)
+        .map_err(|denial| Denied::new(Answer::NotAllowed, denial.to_string()))?;
+    if let (Some(length), Some(max)) =
+        (request.body().size_hint().exact(), site.limits.body_bytes_max)
+        && length > max
+    {
+        let cause = format!("a body of {length} bytes; the ceiling is {max}");
+        return Err(Denied::new(Answer::BodyTooLarge, cause));
+    }
+    // The request as the app gets it.
+    let authority = host.authority.to_owned();
+    let (mut head, incoming) = request.into_parts();
+    let is_http1 = head.version < Version::HTTP_2;
+    head.uri = outgoing::upstream_target(&site.upstream.value.base, &head.uri)?;
+    head.version = Version::HTTP_11;
+    headers::hop_by_hop::strip(&mut head.headers);
+    headers::strip_reserved(&mut head.headers);
+    outgoing::set_host(&mut head.headers, &authority)?;
+    outgoing::join_cookies(&mut head.headers);
+    let peer = caller.peer.ip();
+    headers::forwarded::set(&mut head.headers, peer, &authority, exchange.id());
+    caller
+        .identity_headers
+        .set(&mut head.headers)
+        .map_err(|too_long| Denied::new(Answer::IdentityTooLarge, too_long.to_string()))?;
+    outgoing::set_framing(&mut head.headers, &head.method, &incoming);
+    let go_on =
+        outgoing::expects_continue(&mut head, &incoming, is_http1).then(CancellationToken::new);
+    let expectation = go_on.clone().map(|go_on| {
+        Box::pin(async move {
+            tokio::select! {
+                () = go_on.cancelled() => {}
+                () = sleep(EXPECTATION_TIMEOUT) => {}
+            }
+        }) as _
+    });
+    let body = RequestBody::new(
+        incoming,
+        Rc::clone(progress),
+        exchange.request_bytes(),
+        site.limits.body_bytes_max,
+        site.timeouts.body_idle_timeout,
+        expectation,
+    );
+    let mut request = Request::from_parts(head, body);
+    if let Some(go_on) = go_on {
+        hyper::ext::on_informational(&mut request, move |response| {
+            if response.status() == http::StatusCode::CONTINUE {
+                go_on.cancel();
+            }
+        });
+    }
+    // Send it, and wait for the head of the response.
+    let endpoint = &site.upstream.value.endpoint;
+    exchange.set_upstream(endpoint.to_string());
+    let sent = caller.upstreams.send(permit, endpoint, Options::from(site), request);
+    let deadlines = Deadlines { started: exchange.started(), timeouts: &site.timeouts };
+    let (mut response, lease) = tokio::select! {
+        sent = sent => sent.map_err(|error| upstream_denied(&error))?,
+        late = deadlines.passed(progress) => {
+            let error = SendError::timeout(endpoint, Failure::ResponseTimeout, late);
+            return Err(upstream_denied(&error));
+        }
+    };
+    response::check(&mut response)
+        .map_err(|cause| upstream_denied(&SendError::invalid_response(endpoint, cause)))?;
+    Ok((response, lease))
+}
+
+/// Why a host is answered with 421, and what would have been right.
+fn foreign_host(host: &str, site: &config::Site) -> String {
+    /// Enough to recognise a site by.
+    const SHOWN: usize = 3;
+    let names = site.server_names.iter().take(SHOWN);
+    let mut names: Vec<_> = names.map(|name| format!("`{}`", name.value)).collect();
+    if site.server_names.len() > SHOWN {
+        names.push("…".to_owned());
+    }
+    let names = names.join(", ");
+    format!("`{host}` is not a name of this connection's site (its names: {names})")
+}
+
+fn begin(
+    caller: &Caller,
+    request: &Request<Incoming>,
+    on_end: impl FnOnce() + 'static,
+) -> Exchange {
+    let uri = request.uri();
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = uri.authority().map(http::uri::Authority::as_str).or(host).unwrap_or_default();
+    let facts = ExchangeFacts {
+        id: RequestId::random(),
+        method: request.method().clone(),
+        target: uri.path_and_query().map_or("", PathAndQuery::as_str).to_owned(),
+        version: request.version(),
+        host: host.to_owned(),
+        peer: caller.peer,
+        identity: Arc::clone(&caller.identity),
+        site: caller.site.config.server_names[0].value.to_string(),
+        logged: caller.generation.config.log.access,
+    };
+    Exchange::begin(facts, on_end)
+}
+
+/// The answer for what went wrong on the way to the upstream and back.
+fn upstream_denied(error: &SendError) -> Denied {
+    if error.failure != Failure::RequestBody {
+        warn!(target: "upstream", endpoint = error.endpoint, cause = error.cause, "an upstream failed");
+    }
+    let answer = match error.failure {
+        Failure::Unreachable => Answer::UpstreamUnreachable,
+        Failure::Closed => Answer::UpstreamClosed,
+        Failure::InvalidResponse => Answer::UpstreamInvalid,
+        Failure::ConnectTimeout | Failure::ResponseTimeout => Answer::UpstreamTimeout,
+        Failure::RequestBody => match body_error(error) {
+            Some(BodyError::TooLarge(_)) => Answer::BodyTooLarge,
+            Some(BodyError::Idle(_)) => Answer::RequestTimeout,
+            _ => Answer::BadRequest,
+        },
+    };
+    let is_read = !matches!(body_error(error), Some(BodyError::Broken(error)) if is_gone(error));
+    Denied { is_read, ..Denied::new(answer, error.cause.as_str()) }
+}
+
+/// Whether the client closed, rather than sent what cannot be understood.
+fn is_gone(error: &hyper::Error) -> bool {
+    use std::io::ErrorKind as K;
+    let io = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    error.is_incomplete_message()
+        || error.is_closed()
+        || io.map(std::io::Error::kind).is_some_and(|kind| {
+            matches!(
+                kind,
+                K::UnexpectedEof | K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe
+            )
+        })
+}
+
+fn body_error(error: &SendError) -> Option<&BodyError> {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if let Some(error) = inner.downcast_ref() {
+            return Some(error);
+        }
+        source = inner.source();
+    }
+    None
+}
