@@ -5,6 +5,8 @@
 //!
 //! | floor | modules |
 //! |---|---|
+//! | whole | [`app`]: bind, run |
+//! | sockets | [`serve`]: from a TCP socket to a verified connection |
 //! | requests | [`forward`]: from a request to a response |
 //! | snapshot | [`generation`]: one configuration, fully built |
 //! | tools | [`tls`]: everything rustls · [`upstream`]: the app's side · [`observe`]: logs · [`pki`]: making certificates |
@@ -12,6 +14,7 @@
 //! | configuration | [`config`]: `gateway.toml` to domain types, all problems at once |
 //! | facts | [`identity`]: what a certificate says, and the proof that it was verified |
 
+pub mod app;
 pub mod config;
 pub mod forward;
 pub mod generation;
@@ -20,5 +23,6 @@ pub mod observe;
 pub mod pki;
 pub mod policy;
 pub mod route;
+pub mod serve;
 pub mod tls;
 pub mod upstream;

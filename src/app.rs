@@ -1,0 +1,68 @@
+//! The whole gateway as two calls: [`bind`](App::bind) builds everything and listens, [`Bound::run`]
+//! serves until told to stop. The command line and the tests both use just these.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use crate::generation::Generation;
+use crate::serve::{self, BindError, Control, Stop};
+
+/// A gateway that has not been started.
+#[derive(Debug)]
+pub struct App;
+
+/// A gateway whose sockets listen; clients that connect wait until it runs.
+pub struct Bound {
+    control: Control,
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl App {
+    /// Opens all listeners of a configuration, to serve on them until `stop`.
+    ///
+    /// # Errors
+    /// The first address that cannot be listened on.
+    pub fn bind(generation: Generation, stop: Stop) -> Result<Bound, BindError> {
+        let mut listeners = Vec::new();
+        let mut addresses = Vec::new();
+        for listener in &generation.config.listeners {
+            let socket = serve::bind(listener.address.value)?;
+            // With port 0 the kernel chose the port.
+            addresses.push(socket.local_addr().unwrap_or(listener.address.value));
+            listeners.push(socket);
+        }
+        let workers = generation.workers();
+        Ok(Bound {
+            control: Control::new(Arc::new(generation), workers, stop),
+            listeners,
+            addresses,
+        })
+    }
+}
+
+impl Bound {
+    /// The addresses that are listened on, in the order of the configuration.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// How many workers will serve.
+    pub fn workers(&self) -> usize {
+        self.control.workers()
+    }
+
+    /// Serves on this thread and on those of the further workers until it is told to drain and all
+    /// connections have ended, or to cut.
+    ///
+    /// # Errors
+    /// A thread or runtime that cannot be started.
+    pub fn run(self) -> std::io::Result<()> {
+        serve::run(&self.control, self.listeners)
+    }
+
+    /// What can be done to the gateway while it runs.
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+}

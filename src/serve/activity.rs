@@ -1,0 +1,128 @@
+//! What a connection is doing, as far as its deadlines need to know. Cells that the I/O adapter and the
+//! service write and the connection's driver reads, all on one thread; no timer is touched per request.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::config::Timeouts;
+
+/// What a connection ran out of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expiry {
+    /// Nothing asked for a while: say goodbye.
+    Idle,
+    /// A head that does not come to its end.
+    Head,
+    /// A client that does not read.
+    Write,
+    /// What was verified holds no longer than this.
+    Trust,
+}
+
+pub(super) struct Activity {
+    is_http2: bool,
+    exchanges: Cell<u32>,
+    quiet_since: Cell<Instant>,
+    head_since: Cell<Option<Instant>>,
+    write_blocked_since: Cell<Option<Instant>>,
+    unwritten: Cell<bool>,
+}
+
+impl Activity {
+    pub(super) fn new(is_http2: bool) -> Self {
+        Self {
+            is_http2,
+            exchanges: Cell::new(0),
+            quiet_since: Cell::new(Instant::now()),
+            head_since: Cell::new(None),
+            write_blocked_since: Cell::new(None),
+            unwritten: Cell::new(false),
+        }
+    }
+
+    /// An exchange has begun.
+    pub(super) fn begun(&self) {
+        self.exchanges.set(self.exchanges.get() + 1);
+        self.head_since.set(None);
+    }
+
+    /// An exchange is over.
+    pub(super) fn ended(&self) {
+        self.exchanges.set(self.exchanges.get().saturating_sub(1));
+        // The HTTP library has the last of the response, and has yet to write it.
+        self.unwritten.set(true);
+        self.quiet_since.set(Instant::now());
+    }
+
+    /// Whether this is HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        self.is_http2
+    }
+
+    /// Whether an exchange runs.
+    pub(super) fn has_exchange(&self) -> bool {
+        self.exchanges.get() > 0
+    }
+
+    /// Whether a request has begun to arrive, on HTTP/1.1.
+    pub(super) fn is_reading_head(&self) -> bool {
+        self.exchanges.get() == 0 && self.head_since.get().is_some()
+    }
+
+    /// Bytes of the client have come.
+    pub(super) fn read(&self) {
+        // On HTTP/2 they may be pings and the like; its requests have no head that could be slow.
+        if !self.is_http2 && self.exchanges.get() == 0 && self.head_since.get().is_none() {
+            self.head_since.set(Some(Instant::now()));
+        }
+    }
+
+    /// A write went through, or had to wait.
+    pub(super) fn wrote(&self, blocked: bool) {
+        match (blocked, self.write_blocked_since.get()) {
+            (true, None) => self.write_blocked_since.set(Some(Instant::now())),
+            (false, Some(_)) => self.write_blocked_since.set(None),
+            _ => {}
+        }
+    }
+
+    /// All that there was to write is written.
+    pub(super) fn flushed(&self) {
+        if self.exchanges.get() == 0 && self.unwritten.replace(false) {
+            self.quiet_since.set(Instant::now());
+        }
+    }
+
+    /// Whether what is written now can only be the HTTP library's own answer to a request that it could
+    /// not read: no exchange runs, and the last of earlier ones is written.
+    pub(super) fn is_answer_of_library(&self) -> bool {
+        !self.is_http2 && self.exchanges.get() == 0 && !self.unwritten.get()
+    }
+
+    /// When the connection runs out of what. `drain` is since when it should end, and how long an idle
+    /// connection is given to ask once more.
+    pub(super) fn deadline(
+        &self,
+        timeouts: &Timeouts,
+        drain: Option<(Instant, Duration)>,
+    ) -> Option<(Instant, Expiry)> {
+        // Whoever still takes what was written is neither idle nor slow to ask.
+        if let Some(since) = self.write_blocked_since.get() {
+            return Some((since + timeouts.body_idle_timeout, Expiry::Write));
+        }
+        if self.exchanges.get() > 0 {
+            return None;
+        }
+        Some(match self.head_since.get() {
+            Some(since) => (since + timeouts.header_timeout, Expiry::Head),
+            None => {
+                let quiet = self.quiet_since.get();
+                let idle = quiet + timeouts.idle_timeout;
+                let drained = drain.map(|(since, grace)| quiet.max(since) + grace);
+                (drained.map_or(idle, |drained| drained.min(idle)), Expiry::Idle)
+            }
+        })
+    }
+}

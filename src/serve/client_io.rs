@@ -1,0 +1,176 @@
+//! The client's stream as the HTTP library sees it. Beside passing bytes it does three things: it keeps
+//! the connection's [`Activity`], it puts the gateway's JSON in place of the bare answers that hyper
+//! gives to what it cannot parse, and it closes so that the last words arrive.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tracing::warn;
+
+use crate::forward::Answer;
+use crate::observe::RequestId;
+use crate::tls::TlsStream;
+
+use super::activity::Activity;
+use super::linger::Linger;
+
+pub(super) struct ClientIo {
+    stream: TlsStream,
+    activity: Rc<Activity>,
+    /// An answer of ours in place of hyper's, and how much of it is written.
+    substitute: Option<(Vec<u8>, usize)>,
+    /// Set once the write side is closed.
+    linger: Option<Linger>,
+}
+
+impl ClientIo {
+    pub(super) fn new(stream: TlsStream, activity: Rc<Activity>) -> Self {
+        Self { stream, activity, substitute: None, linger: None }
+    }
+
+    /// Whether hyper is answering by itself; our answer then takes its place.
+    fn substitutes(&mut self, bytes: &[u8]) -> bool {
+        if !self.activity.is_answer_of_library() {
+            return false;
+        }
+        let Some(status) = library_status(bytes) else {
+            return false;
+        };
+        let (answer, id) = (Answer::for_status(status), RequestId::random());
+        let (status, code, _) = answer.parts();
+        let peer = self.stream.get_ref().0.peer_addr().ok().map(tracing::field::display);
+        warn!(target: "access", request_id = %id, peer, status = status.as_u16(), code, "a request could not be read");
+        let response = plain_response(answer, id);
+        self.substitute = Some((response.into_bytes(), 0));
+        true
+    }
+
+    fn poll_substitute(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some((bytes, written)) = &mut self.substitute {
+            if *written == bytes.len() {
+                self.substitute = None;
+                break;
+            }
+            let count = ready!(Pin::new(&mut self.stream).poll_write(cx, &bytes[*written..]))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            *written += count;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A whole response of the gateway's own for HTTP/1.1, after which the connection closes.
+pub(super) fn plain_response(answer: Answer, id: RequestId) -> String {
+    let (status, ..) = answer.parts();
+    let body = answer.body(id);
+    format!(
+        "HTTP/1.1 {} {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n{body}",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default(),
+        body.len(),
+    )
+}
+
+/// The status, if `bytes` are exactly what hyper answers by itself: a head with no body and only the
+/// headers that it makes. Nothing of an app can look like it, because the caller knows that no response
+/// of an app is under way.
+fn library_status(bytes: &[u8]) -> Option<u16> {
+    let head = std::str::from_utf8(bytes).ok()?.strip_suffix("\r\n\r\n")?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    let known = ["connection: close", "content-length: 0", "date: "];
+    let bare = lines.all(|line| known.iter().any(|known| line.starts_with(known)));
+    (bare && (400..500).contains(&status)).then_some(status)
+}
+
+impl AsyncRead for ClientIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.activity.read();
+        }
+        result
+    }
+}
+
+impl AsyncWrite for ClientIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.substitutes(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.activity.wrote(result.is_pending());
+        result
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if let [only] = slices
+            && self.substitutes(only)
+        {
+            return Poll::Ready(Ok(only.len()));
+        }
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.activity.wrote(result.is_pending());
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_substitute(cx))?;
+        let result = Pin::new(&mut self.stream).poll_flush(cx);
+        self.activity.wrote(result.is_pending());
+        if result.is_ready() {
+            self.activity.flushed();
+        }
+        result
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.linger.is_none() {
+            ready!(this.poll_substitute(cx))?;
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+        }
+        let linger = this.linger.get_or_insert_default();
+        linger.poll(this.stream.get_mut().0, cx).map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::library_status;
+
+    #[test]
+    fn only_a_bare_answer_is_taken_for_the_librarys() {
+        let bare = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
+        assert_eq!(library_status(bare), Some(400));
+        let app = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nserver: app\r\n\r\n";
+        assert_eq!(library_status(app), None);
+        let body = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\nx";
+        assert_eq!(library_status(body), None);
+        assert_eq!(library_status(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), None);
+        assert_eq!(library_status(b"\xff"), None);
+    }
+}

@@ -1,0 +1,337 @@
+//! The path of one connection, from the accepted socket to its last response: ClientHello → site →
+//! handshake and verification → HTTP/1.1 or HTTP/2, each under a deadline and with every size set.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::debug;
+
+use crate::config;
+use crate::forward::{self, Answer, WatchedBody};
+use crate::generation::{Generation, Site};
+use crate::observe::{ConnectionFacts, RequestId, log_refusal};
+use crate::policy::{Reason, Refusal};
+use crate::tls::{self, Established, HelloFailure, TlsStream};
+
+use super::activity::{Activity, Expiry};
+use super::client_io::{ClientIo, plain_response};
+use super::linger;
+use super::standing::Standing;
+use super::worker::Worker;
+
+/// How long an idle connection may still ask once when the gateway drains, so that a request which is on
+/// its way is answered instead of meeting a closed door.
+const DRAIN_GRACE: Duration = Duration::from_secs(1);
+
+/// HTTP/2 windows: what one request, and all of one connection together, may send ahead of the app.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What one HTTP/2 response may hold back for a client that reads slowly.
+const SEND_BUFFER: usize = 64 * 1024;
+/// What an HTTP/1.1 connection reads ahead of the app.
+const READ_BUFFER: usize = 64 * 1024;
+
+/// Serves one connection to its end.
+pub(super) async fn serve(
+    worker: Rc<Worker>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    local: SocketAddr,
+) {
+    // The epoch first: if a generation comes between the two, it is judged by once more.
+    let epoch = worker.shared.epoch.load(Ordering::Acquire);
+    let generation = worker.shared.generation.load_full();
+    let mut facts = ConnectionFacts {
+        peer,
+        // A listener on all addresses does not know which of them the client came to.
+        local: stream.local_addr().unwrap_or(local),
+        server_name: None,
+        versions: Vec::new(),
+        alpn: Vec::new(),
+        request_id: None,
+    };
+    let limit = generation.config.limits.handshake_timeout;
+    let verified = timeout(limit, verify(&generation, stream, &mut facts)).await;
+    let refused = match verified {
+        Ok(Ok((site, established))) => {
+            let Established { stream, identity, http2, is_resumed, version } = established;
+            let name = identity.name();
+            debug!(%peer, site = site.number, identity = name, version, http2, is_resumed, "verified");
+            let standing = Standing::new(
+                Rc::clone(&worker),
+                facts,
+                epoch,
+                generation,
+                Arc::clone(&site),
+                identity,
+            );
+            return serve_http(worker, standing, &site.config, stream, http2).await;
+        }
+        Ok(Err(refused)) => refused,
+        Err(_) => {
+            let sentence = format!("did not end the TLS handshake within {limit:?}");
+            Refused { refusal: Refusal::new(Reason::Timeout, sentence), stream: None, words: None }
+        }
+    };
+    log_refusal(&facts, &refused.refusal, false);
+    match (refused.stream, refused.words) {
+        // The client may be gone; then nobody misses the words.
+        (Some(stream), Some(words)) => _ = linger::say(stream, words.as_bytes()).await,
+        (Some(stream), None) => linger::close(stream).await,
+        (None, _) => {}
+    }
+}
+
+/// A connection that did not get as far as HTTP.
+struct Refused {
+    refusal: Refusal,
+    stream: Option<TcpStream>,
+    /// What to tell the client in clear text, beyond a TLS alert.
+    words: Option<String>,
+}
+
+/// ClientHello, site, handshake.
+async fn verify(
+    generation: &Generation,
+    mut stream: TcpStream,
+    facts: &mut ConnectionFacts,
+) -> Result<(Arc<Site>, Established), Refused> {
+    let hello = match tls::read_client_hello(&mut stream).await {
+        Ok(hello) => hello,
+        Err(HelloFailure::PlainHttp) => {
+            let refusal = Refusal::new(Reason::NotTls, "spoke plain HTTP to the TLS port");
+            let id = RequestId::random();
+            facts.request_id = Some(id);
+            let words = plain_response(Answer::PlainHttp, id);
+            return Err(Refused { refusal, stream: Some(stream), words: Some(words) });
+        }
+        Err(HelloFailure::Refused(refusal, seen)) => {
+            facts.versions = seen.versions;
+            return Err(Refused { refusal, stream: Some(stream), words: None });
+        }
+    };
+    facts.server_name.clone_from(&hello.facts().server_name);
+    facts.versions.clone_from(&hello.facts().versions);
+    facts.alpn.clone_from(&hello.facts().alpn);
+    let Some(site) = generation.site(facts.server_name.as_deref()) else {
+        let name = facts.server_name.as_deref().unwrap_or_default();
+        let refusal = tls::refuse_unknown_server_name(&mut stream, name).await;
+        return Err(Refused { refusal, stream: Some(stream), words: None });
+    };
+    match hello.handshake(stream, &site.tls).await {
+        Ok(established) => Ok((Arc::clone(site), established)),
+        Err((refusal, stream)) => Err(Refused { refusal, stream, words: None }),
+    }
+}
+
+/// The sizes and timeouts of a connection are those of the site and generation that it began with.
+async fn serve_http(
+    worker: Rc<Worker>,
+    standing: Standing,
+    site: &config::Site,
+    stream: TlsStream,
+    http2: bool,
+) {
+    let activity = Rc::new(Activity::new(http2));
+    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity)));
+    let standing = Rc::new(standing);
+    let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity));
+    let (limits, timeouts) = (&site.limits, &site.timeouts);
+    let ended = if http2 {
+        let connection = http2_builder(limits).serve_connection(io, service);
+        drive(connection, &worker, &standing, &activity, timeouts).await
+    } else {
+        let connection = http1_builder(limits).serve_connection(io, service);
+        drive(connection, &worker, &standing, &activity, timeouts).await
+    };
+    if let Err(error) = ended {
+        debug!(%error, "the connection broke");
+    }
+}
+
+/// Every request of a connection goes through here.
+fn service(
+    worker: Rc<Worker>,
+    standing: Rc<Standing>,
+    activity: Rc<Activity>,
+) -> impl Service<Request<Incoming>, Response = Response<WatchedBody>, Error = Infallible, Future: 'static>
+{
+    service_fn(move |request: Request<Incoming>| {
+        activity.begun();
+        let (worker, ended) = (Rc::clone(&worker), Rc::clone(&activity));
+        let is_http1 = request.version() < Version::HTTP_2;
+        let (caller, lost) = standing.caller();
+        let is_last = lost.is_some();
+        let exchange = forward::exchange(caller, lost, request, move || ended.ended());
+        async move {
+            let mut response = exchange.await;
+            if is_http1 && (is_last || worker.draining.get().is_some()) {
+                let headers = response.headers_mut();
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response)
+        }
+    })
+}
+
+fn http1_builder(limits: &config::SiteLimits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        // Deadlines are the driver's; hyper's one cannot tell an idle connection from a slow head.
+        .header_read_timeout(None)
+        .half_close(false)
+        .keep_alive(true)
+        .max_headers(limits.header_count_max)
+        .max_header_size(limits.header_bytes_max)
+        .max_buf_size(limits.header_bytes_max.max(READ_BUFFER));
+    builder
+}
+
+fn http2_builder(limits: &config::SiteLimits) -> http2::Builder<LocalExecutor> {
+    let header_bytes_max = u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX);
+    let mut builder = http2::Builder::new(LocalExecutor);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams_max)
+        .max_header_list_size(header_bytes_max)
+        .max_frame_size(16 * 1024)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        // Resets that a client or we ourselves cause before h2 ends the connection (CVE-2023-44487 and
+        // CVE-2025-8671).
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(64);
+    builder
+}
+
+/// Tasks of HTTP/2 streams stay on the connection's worker.
+#[derive(Clone)]
+struct LocalExecutor;
+
+impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor {
+    fn execute(&self, task: F) {
+        tokio::task::spawn_local(task);
+    }
+}
+
+/// What the driver needs of both kinds of HTTP connection.
+trait HttpConnection: Future<Output = hyper::Result<()>> {
+    /// Finish what runs, begin nothing new.
+    fn wind_down(self: Pin<&mut Self>);
+}
+
+impl<S> HttpConnection for http1::Connection<TokioIo<ClientIo>, S>
+where
+    S: Service<Request<Incoming>, Response = Response<WatchedBody>, Error = Infallible>,
+{
+    fn wind_down(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<S> HttpConnection for http2::Connection<TokioIo<ClientIo>, S, LocalExecutor>
+where
+    S: Service<
+            Request<Incoming>,
+            Response = Response<WatchedBody>,
+            Error = Infallible,
+            Future: 'static,
+        >,
+{
+    fn wind_down(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// Runs an HTTP connection to its end: under its deadlines, under the trust in force, and until told to drain.
+async fn drive(
+    connection: impl HttpConnection,
+    worker: &Worker,
+    standing: &Standing,
+    activity: &Activity,
+    timeouts: &config::Timeouts,
+) -> hyper::Result<()> {
+    let mut connection = pin!(connection);
+    let entry = worker.roster.entry();
+    let mut winding_down = None;
+    let mut timer = pin!(sleep_until(Instant::now() + timeouts.idle_timeout));
+    poll_fn(|cx| {
+        entry.enter(cx);
+        loop {
+            if winding_down.is_none() && is_to_end(worker, standing, activity) {
+                connection.as_mut().wind_down();
+                winding_down = Some(Instant::now());
+            }
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                return Poll::Ready(ended);
+            }
+            let draining = worker.draining.get().map(|since| (since, DRAIN_GRACE));
+            let deadline = match (activity.deadline(timeouts, draining), winding_down) {
+                // Told to leave; it has a while to do so.
+                (Some((_, Expiry::Idle)), Some(since)) => {
+                    Some((since + timeouts.header_timeout, Expiry::Idle))
+                }
+                (deadline, _) => deadline,
+            };
+            let trust = standing.expires().map(|at| (at, Expiry::Trust));
+            let Some((at, expiry)) = deadline.into_iter().chain(trust).min_by_key(|(at, _)| *at)
+            else {
+                return Poll::Pending;
+            };
+            // The timer is moved only when it would ring too late, or has rung too early: a connection
+            // that is busy costs no timer operation per request.
+            if at < timer.deadline() {
+                timer.as_mut().reset(at);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if Instant::now() < at {
+                timer.as_mut().reset(at);
+                continue;
+            }
+            match expiry {
+                // The next turn asks how the connection stands now.
+                Expiry::Trust => standing.rings(),
+                Expiry::Idle if winding_down.is_none() => {
+                    connection.as_mut().wind_down();
+                    winding_down = Some(Instant::now());
+                }
+                // Whoever does not finish, does not read, or does not leave is left.
+                Expiry::Idle | Expiry::Head | Expiry::Write => {
+                    debug!(?expiry, "a connection ran out of time");
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    })
+    .await
+}
+
+/// Whether a connection must not begin anything new.
+fn is_to_end(worker: &Worker, standing: &Standing, activity: &Activity) -> bool {
+    if !standing.holds() {
+        // A request that has begun to arrive gets an answer that says why.
+        return !activity.is_reading_head();
+    }
+    // When the gateway drains, an exchange that runs is the last, and HTTP/2's GOAWAY loses no request. An
+    // HTTP/1.1 connection without one is left to ask once more, or to end what it began to ask.
+    worker.draining.get().is_some() && (activity.has_exchange() || activity.is_http2())
+}

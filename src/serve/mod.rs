@@ -1,0 +1,145 @@
+//! From a TCP socket to a verified connection: listeners, workers, the handshake, HTTP.
+//!
+//! One thread per core. The first worker also accepts, and gives each connection to the worker that has
+//! the fewest; from then on the connection, its requests and their upstream calls stay on that worker.
+
+mod activity;
+mod client_io;
+mod connection;
+mod linger;
+mod listener;
+mod roster;
+mod standing;
+mod worker;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::generation::Generation;
+
+pub use listener::{BindError, bind};
+
+/// How the process asks the workers to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    /// Accept nothing more, finish what runs, tell connections to close.
+    pub drain: CancellationToken,
+    /// Drop what still runs.
+    pub cut: CancellationToken,
+}
+
+/// What all workers share.
+struct Shared {
+    /// What connections and requests are judged by.
+    generation: ArcSwap<Generation>,
+    /// Counts generations; moves on after the generation was swapped.
+    epoch: AtomicU64,
+    /// Tells the workers that it did.
+    changed: watch::Sender<u64>,
+    /// Open connections of each worker.
+    open: Vec<AtomicUsize>,
+    /// One permit a connection; taken before accepting.
+    permits: Arc<Semaphore>,
+    stop: Stop,
+}
+
+/// An accepted connection on its way to its worker.
+struct Accepted {
+    stream: std::net::TcpStream,
+    peer: SocketAddr,
+    local: SocketAddr,
+    slot: Slot,
+}
+
+/// A connection's place among its worker's open ones, and its permit.
+struct Slot {
+    shared: Arc<Shared>,
+    worker: usize,
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.shared.open[self.worker].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What can be done to a gateway while it serves, from any thread.
+#[derive(Clone)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+impl Control {
+    /// The control of a gateway that will serve `generation` on so many workers until `stop`.
+    pub fn new(generation: Arc<Generation>, workers: usize, stop: Stop) -> Self {
+        let shared = Shared {
+            permits: Arc::new(Semaphore::new(generation.config.limits.connections_max)),
+            generation: ArcSwap::new(generation),
+            epoch: AtomicU64::new(0),
+            changed: watch::Sender::new(0),
+            open: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            stop,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// How many workers it has.
+    pub fn workers(&self) -> usize {
+        self.shared.open.len()
+    }
+
+    /// Puts another generation in force. Every later request is judged by it, also on connections that are
+    /// open; those that it does not admit are closed. What is bound at the start stays as it is: listeners,
+    /// workers, `connections_max`.
+    pub fn replace(&self, generation: Generation) {
+        self.shared.generation.store(Arc::new(generation));
+        let epoch = self.shared.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+        self.shared.changed.send_replace(epoch);
+    }
+}
+
+/// Serves until `stop.drain`, then until the last connection has ended or `stop.cut`. Takes the calling
+/// thread for the first worker, and starts one more for each other.
+///
+/// # Errors
+/// A thread or runtime that cannot be started.
+pub fn run(control: &Control, listeners: Vec<TcpListener>) -> io::Result<()> {
+    let shared = Arc::clone(&control.shared);
+    let workers = shared.open.len();
+    // Channels without a bound of their own: no more can wait in them than there are permits.
+    let (senders, receivers): (Vec<_>, Vec<_>) =
+        (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
+    let mut receivers = receivers.into_iter();
+    let first = receivers.next();
+    let mut threads = Vec::with_capacity(workers);
+    for (number, receiver) in (1..).zip(receivers) {
+        let thread = std::thread::Builder::new().name(format!("worker-{number}"));
+        let shared = Arc::clone(&shared);
+        threads.push(thread.spawn(move || {
+            let runtime = worker::runtime()?;
+            runtime.block_on(worker::run(shared, receiver));
+            io::Result::Ok(())
+        })?);
+    }
+    let runtime = worker::runtime()?;
+    runtime.block_on(async {
+        let accepting = listener::accept(listeners, senders, Arc::clone(&shared));
+        match first {
+            Some(receiver) => {
+                tokio::join!(accepting, worker::run(Arc::clone(&shared), receiver));
+            }
+            None => accepting.await,
+        }
+    });
+    for thread in threads {
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! How a verified connection stands with the trust in force. What the handshake verified holds until a new
+//! generation comes or the first certificate of the verified path runs out; then the stored chain is
+//! judged again, in full, by the site that its server name leads to now. A connection that passes goes on
+//! under the new generation and notices nothing. One that does not has lost its standing for good: its
+//! requests are refused and it is closed.
+//!
+//! Asking costs one integer and one time comparison.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use crate::forward::{Caller, ClientIdentityHeaders};
+use crate::generation::{Generation, Site};
+use crate::identity::Identity;
+use crate::observe::{ConnectionFacts, log_refusal};
+use crate::policy::{Reason, Refusal};
+use crate::tls::unix_now;
+
+use super::worker::Worker;
+
+pub(super) struct Standing {
+    worker: Rc<Worker>,
+    facts: ConnectionFacts,
+    caller: RefCell<Rc<Caller>>,
+    /// The trust epoch that the caller was judged in.
+    epoch: Cell<u64>,
+    /// Until when the verdict holds at most: Unix time, and the same on the clock of timers.
+    valid_until: Cell<i64>,
+    expires: Cell<Option<Instant>>,
+    /// Why it is lost.
+    lost: Cell<Option<Reason>>,
+}
+
+impl Standing {
+    /// The standing of a connection that was verified under `generation`, which was current in `epoch`.
+    pub(super) fn new(
+        worker: Rc<Worker>,
+        facts: ConnectionFacts,
+        epoch: u64,
+        generation: Arc<Generation>,
+        site: Arc<Site>,
+        identity: Arc<Identity>,
+    ) -> Self {
+        let valid_until = identity.valid_until();
+        let caller = caller(&worker, &facts, generation, site, identity);
+        Self {
+            worker,
+            facts,
+            caller: RefCell::new(Rc::new(caller)),
+            epoch: Cell::new(epoch),
+            valid_until: Cell::new(valid_until),
+            expires: Cell::new(expiry(valid_until)),
+            lost: Cell::new(None),
+        }
+    }
+
+    /// What requests are judged by now, and the reason if they are all refused.
+    pub(super) fn caller(&self) -> (Rc<Caller>, Option<Reason>) {
+        self.check();
+        (Rc::clone(&self.caller.borrow()), self.lost.get())
+    }
+
+    /// Whether the connection may go on.
+    pub(super) fn holds(&self) -> bool {
+        self.check();
+        self.lost.get().is_none()
+    }
+
+    /// When it has to be looked at again, come what may; `None` is beyond what clocks can tell.
+    pub(super) fn expires(&self) -> Option<Instant> {
+        self.expires.get()
+    }
+
+    /// The moment of [`Self::expires`] has come, by the clock of timers; certificates go by the wall's.
+    pub(super) fn rings(&self) {
+        self.expires.set(expiry(self.valid_until.get()));
+        self.check();
+    }
+
+    fn check(&self) {
+        let epoch = self.worker.shared.epoch.load(Ordering::Acquire);
+        if epoch == self.epoch.get() && unix_now() <= self.valid_until.get() {
+            return;
+        }
+        if self.lost.get().is_none() {
+            self.judge_again(epoch);
+        }
+    }
+
+    fn judge_again(&self, epoch: u64) {
+        // The epoch was read first: a generation that comes between the two is judged once more.
+        self.epoch.set(epoch);
+        let generation = self.worker.shared.generation.load_full();
+        let chain = Rc::clone(&self.caller.borrow());
+        let verdict = match generation.site(self.facts.server_name.as_deref()) {
+            Some(site) => site.tls.judge(chain.identity.chain()).map(|identity| (site, identity)),
+            None => {
+                let name = self.facts.server_name.as_deref().unwrap_or_default();
+                let sentence = format!("came for `{name}`, which no site serves any more");
+                Err(Refusal::new(Reason::UnknownServerName, sentence))
+            }
+        };
+        match verdict {
+            Ok((site, identity)) => {
+                self.valid_until.set(identity.valid_until());
+                self.expires.set(expiry(identity.valid_until()));
+                let site = Arc::clone(site);
+                let caller = caller(&self.worker, &self.facts, generation, site, identity);
+                self.caller.replace(Rc::new(caller));
+            }
+            Err(refusal) => {
+                log_refusal(&self.facts, &refusal, true);
+                self.lost.set(Some(refusal.reason));
+                self.expires.set(None);
+            }
+        }
+    }
+}
+
+fn caller(
+    worker: &Worker,
+    facts: &ConnectionFacts,
+    generation: Arc<Generation>,
+    site: Arc<Site>,
+    identity: Arc<Identity>,
+) -> Caller {
+    Caller {
+        generation,
+        identity_headers: ClientIdentityHeaders::new(&identity, &site.config.identity_headers),
+        site,
+        identity,
+        peer: facts.peer,
+        upstreams: Rc::clone(&worker.upstreams),
+    }
+}
+
+/// When the second after `valid_until` begins, as a timer knows it.
+fn expiry(valid_until: i64) -> Option<Instant> {
+    let since_1970 =
+        Duration::from_secs(u64::try_from(valid_until).unwrap_or(0)) + Duration::from_secs(1);
+    let left =
+        (UNIX_EPOCH.checked_add(since_1970)?).duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now().checked_add(left)
+}

@@ -1,0 +1,87 @@
+//! One worker: a thread with a runtime of its own, its connections, and their upstream connections.
+
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+
+use crate::forward::RequestBody;
+use crate::upstream::Upstreams;
+
+use super::connection;
+use super::roster::Roster;
+use super::{Accepted, Shared};
+
+/// What the connections of one worker share.
+pub(super) struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) upstreams: Rc<Upstreams<RequestBody>>,
+    /// The connections that are open, to be woken when the trust changes or the gateway drains.
+    pub(super) roster: Rc<Roster>,
+    /// Since when the gateway drains.
+    pub(super) draining: Cell<Option<Instant>>,
+}
+
+impl Worker {
+    /// Wakes all connections when something has happened that concerns them.
+    async fn tell(self: Rc<Self>) {
+        let mut changed = self.shared.changed.subscribe();
+        loop {
+            tokio::select! {
+                result = changed.changed() => if result.is_err() { return },
+                () = self.shared.stop.drain.cancelled(), if self.draining.get().is_none() => {
+                    self.draining.set(Some(Instant::now()));
+                }
+            }
+            self.roster.wake_all();
+        }
+    }
+}
+
+/// A runtime for the calling thread, whose tasks need not be able to leave it.
+///
+/// # Errors
+/// The kernel gives no epoll instance.
+pub(super) fn runtime() -> io::Result<LocalRuntime> {
+    Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
+}
+
+/// Serves connections until no more can come and the last has ended.
+pub(super) async fn run(shared: Arc<Shared>, mut accepted: UnboundedReceiver<Accepted>) {
+    let worker = Rc::new(Worker {
+        shared,
+        upstreams: Rc::default(),
+        roster: Rc::default(),
+        draining: Cell::new(None),
+    });
+    let telling = tokio::task::spawn_local(Rc::clone(&worker).tell());
+    let tracker = TaskTracker::new();
+    while let Some(Accepted { stream, peer, local, slot }) = accepted.recv().await {
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                debug!(%peer, %error, "a connection could not be registered");
+                continue;
+            }
+        };
+        let worker = Rc::clone(&worker);
+        tracker.spawn_local(async move {
+            let cut = worker.shared.stop.cut.clone();
+            tokio::select! {
+                () = connection::serve(worker, stream, peer, local) => {}
+                () = cut.cancelled() => {}
+            }
+            drop(slot);
+        });
+    }
+    tracker.close();
+    tracker.wait().await;
+    telling.abort();
+}
