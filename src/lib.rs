@@ -5,7 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | whole | [`app`]: bind, run |
+//! | whole | [`app`]: bind, run · [`process`]: being a Unix process |
 //! | sockets | [`serve`]: from a TCP socket to a verified connection |
 //! | requests | [`forward`]: from a request to a response |
 //! | snapshot | [`generation`]: one configuration, fully built |
@@ -22,6 +22,7 @@ pub mod identity;
 pub mod observe;
 pub mod pki;
 pub mod policy;
+pub mod process;
 pub mod route;
 pub mod serve;
 pub mod tls;
