@@ -5,6 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
+//! | command line | [`cli`]: one file a subcommand |
 //! | whole | [`app`]: bind, run · [`process`]: being a Unix process |
 //! | sockets | [`serve`]: from a TCP socket to a verified connection |
 //! | requests | [`forward`]: from a request to a response |
@@ -15,6 +16,7 @@
 //! | facts | [`identity`]: what a certificate says, and the proof that it was verified |
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod forward;
 pub mod generation;

@@ -1,0 +1,114 @@
+//! The same for programs: one JSON document, whose keys are always there.
+
+use serde_json::{Value, json};
+
+use crate::config::{Located, Problem, Report, Rule, TlsVersion};
+use crate::generation::Site;
+use crate::identity::{Claims, Field, timestamp_text};
+use crate::tls::revocation::ListFacts;
+
+use super::{Findings, days_left};
+
+/// The document, on lines of its own.
+pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
+    let file = report.path().display().to_string();
+    let problems = report.problems();
+    let problems: Vec<_> = problems.iter().map(|p| problem(&file, p)).collect();
+    let (mut listeners, mut sites, mut workers) = (Vec::new(), Vec::new(), None);
+    if let Some(findings) = findings {
+        let generation = &findings.generation;
+        let configured = &generation.config.listeners;
+        listeners.extend(
+            configured
+                .iter()
+                .map(|listener| json!({ "address": listener.address.value.to_string() })),
+        );
+        let probed = generation.sites.iter().zip(&findings.reached);
+        sites.extend(probed.map(|(one, reached)| site(one, reached, findings.now)));
+        workers = Some(generation.workers());
+    }
+    let document = json!({
+        "ok": findings.is_some(),
+        "file": file,
+        "problems": problems,
+        "listeners": listeners,
+        "workers": workers,
+        "sites": sites,
+    });
+    format!("{document:#}\n")
+}
+
+fn problem(file: &str, problem: &Problem) -> Value {
+    let place = problem.place.as_ref();
+    json!({
+        "severity": problem.severity.as_str(),
+        "file": file,
+        "line": place.map(|place| place.line),
+        "column": place.map(|place| place.column),
+        "what": problem.what,
+        "seen": problem.seen,
+        "why": problem.why,
+        "fix": problem.fix,
+    })
+}
+
+fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
+    let names = site.config.server_names.iter();
+    let names: Vec<_> = names.map(|name| name.value.to_string()).collect();
+    let anchors = site.facts.anchors.iter();
+    let upstream = &site.config.upstream.value;
+    let formats = site.config.identity_headers.formats.iter();
+    json!({
+        "server_names": names,
+        "default": site.number == 0,
+        "certificate": site.facts.server.first().map(|own| certificate(own, now)),
+        "publicly_trusted": site.facts.publicly_trusted,
+        "client_ca": anchors.map(|ca| certificate(ca, now)).collect::<Vec<_>>(),
+        "tls_version_min": match site.config.tls.version_min {
+            TlsVersion::V1_2 => "1.2",
+            TlsVersion::V1_3 => "1.3",
+        },
+        "crl": site.facts.lists.iter().map(list).collect::<Vec<_>>(),
+        "allow": site.config.client.allow.iter().map(rule).collect::<Vec<_>>(),
+        "deny": site.config.client.deny.iter().map(rule).collect::<Vec<_>>(),
+        "identity_headers": formats.map(|format| format.as_str()).collect::<Vec<_>>(),
+        "upstream": {
+            "address": format!("{}{}", upstream.endpoint, upstream.base),
+            "reachable": reached.is_ok(),
+            "why": reached.as_ref().err(),
+        },
+    })
+}
+
+fn certificate(claims: &Claims, now: i64) -> Value {
+    json!({
+        "subject": claims.subject,
+        "issuer": claims.issuer,
+        "sha256": claims.fingerprint(),
+        "not_before": claims.not_before_text(),
+        "not_after": claims.not_after_text(),
+        "days_left": days_left(claims.not_after, now),
+    })
+}
+
+fn list(list: &ListFacts) -> Value {
+    json!({
+        "issuer": list.issuer,
+        "file": list.file.display().to_string(),
+        "entries": list.entries,
+        "next_update": list.next_update.map(timestamp_text),
+        "memory": list.memory,
+    })
+}
+
+/// Every key of a rule, with the list of what will do or nothing.
+fn rule(rule: &Located<Rule>) -> Value {
+    let conditions = &rule.value.conditions;
+    let patterns = |field: Field| {
+        let condition = conditions.iter().find(|condition| condition.field == field)?;
+        let patterns = condition.any_of.iter().map(ToString::to_string);
+        Some(patterns.collect::<Vec<_>>())
+    };
+    let keys = Field::ALL.map(|field| (field.key().to_owned(), json!(patterns(field))));
+    Value::Object(keys.into_iter().collect())
+}

@@ -1,0 +1,81 @@
+//! `mtls-gateway check`: load everything that a start would load, and tell.
+
+mod json;
+mod text;
+
+use std::io;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::generation::Generation;
+use crate::process;
+use crate::upstream;
+
+use super::print::{palette, print};
+use super::{Chosen, Exit, start};
+
+/// How long an app may take to accept a connection before it is noted as out of reach.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A configuration without errors, and what was found out about it.
+struct Findings {
+    generation: Generation,
+    /// For each site, whether its app takes connections now, or the sentence that says why not.
+    reached: Vec<Result<(), String>>,
+    /// When it was checked, Unix time.
+    now: i64,
+}
+
+/// Checks a configuration and prints what there is to say, for people or as JSON.
+pub(super) fn check(config: &Chosen, as_json: bool) -> Exit {
+    let (generation, report) = start::load(config);
+    let findings = generation.map(|generation| Findings {
+        reached: probe(&generation),
+        generation,
+        now: process::unix_now(),
+    });
+    if as_json {
+        print(&json::document(&report, findings.as_ref()));
+    } else {
+        let palette = palette(&io::stdout());
+        print(&start::render(&report, palette));
+        if let Some(findings) = &findings {
+            let gap = if report.problems().is_empty() { "" } else { "\n" };
+            print(&format!("{gap}{}", text::summary(&report, findings, palette)));
+        }
+    }
+    match findings {
+        Some(_) => Exit::Success,
+        None => Exit::Configuration,
+    }
+}
+
+/// Knocks at every site's app, all at once. An app that is down is no error: gateways start first.
+fn probe(generation: &Generation) -> Vec<Result<(), String>> {
+    let mut reached = vec![Err("it was not tried".to_owned()); generation.sites.len()];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let Ok(runtime) = runtime else {
+        return reached;
+    };
+    runtime.block_on(async {
+        let mut probes = JoinSet::new();
+        for site in &generation.sites {
+            let (number, endpoint) = (site.number, site.config.upstream.value.endpoint.clone());
+            probes.spawn(async move { (number, upstream::probe(&endpoint, PROBE_TIMEOUT).await) });
+        }
+        while let Some(probed) = probes.join_next().await {
+            if let Ok((number, result)) = probed {
+                reached[number] = result;
+            }
+        }
+    });
+    // A name that is still being looked up is not waited for.
+    runtime.shutdown_background();
+    reached
+}
+
+/// Whole days until a certificate ends; negative once it has.
+fn days_left(not_after: i64, now: i64) -> i64 {
+    (not_after - now).div_euclid(24 * 60 * 60)
+}

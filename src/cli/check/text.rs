@@ -1,0 +1,142 @@
+//! The summary that people read.
+
+use std::fmt::Write as _;
+
+use crate::config::{Located, Palette, Report, Rule, TlsVersion};
+use crate::generation::Site;
+use crate::identity::{Claims, timestamp_text};
+
+use super::{Findings, days_left};
+
+/// All that a start would serve, aligned.
+pub(super) fn summary(report: &Report, findings: &Findings, palette: Palette) -> String {
+    let generation = &findings.generation;
+    let mut page = Page { text: String::new(), palette };
+    let verdict = if report.problems().is_empty() {
+        "is ready to serve"
+    } else {
+        "is ready to serve, with warnings"
+    };
+    let (good, reset) = (palette.good, palette.reset);
+    page.line(&format!("{good}✓ {} {verdict}{reset}", report.path().display()));
+    page.line("");
+    for listener in &generation.config.listeners {
+        page.fact("listener", &listener.address.value.to_string());
+    }
+    let by_whom = match generation.config.runtime.workers {
+        Some(_) => "as configured",
+        None => "one for each CPU",
+    };
+    page.fact("workers", &format!("{}, {by_whom}", generation.workers()));
+    for (site, reached) in generation.sites.iter().zip(&findings.reached) {
+        page.site(site, reached, findings.now);
+    }
+    page.text
+}
+
+/// A text being written.
+struct Page {
+    text: String,
+    palette: Palette,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// A label and what it labels; an empty label continues the one before.
+    fn fact(&mut self, label: &str, value: &str) {
+        let (quiet, reset) = (self.palette.quiet, self.palette.reset);
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.text, "  {quiet}{label:<19}{reset} {value}");
+    }
+
+    fn site(&mut self, site: &Site, reached: &Result<(), String>, now: i64) {
+        let (strong, reset) = (self.palette.strong, self.palette.reset);
+        let names: Vec<_> =
+            site.config.server_names.iter().map(|name| name.value.to_string()).collect();
+        self.line("");
+        self.line(&format!("{strong}site {}{reset}", names.join(", ")));
+        if site.number == 0 {
+            self.fact("also answers", "clients that name no server (no SNI)");
+        }
+        self.server(site, now);
+        for (number, ca) in site.facts.anchors.iter().enumerate() {
+            let label = if number == 0 { "client CA" } else { "or" };
+            self.fact(label, &ca.subject);
+            self.fact("", &format!("sha256 {}", ca.fingerprint()));
+            self.fact("", &expiry(ca, now));
+        }
+        for (number, list) in site.facts.lists.iter().enumerate() {
+            let label = if number == 0 { "revocation list" } else { "and" };
+            self.fact(label, &format!("of {}", list.issuer));
+            let next = list.next_update.map(timestamp_text);
+            let next = next.map_or("no next update".to_owned(), |at| format!("next update {at}"));
+            let kib = list.memory.div_ceil(1024);
+            self.fact("", &format!("{} entries, {next}, {kib} KiB of memory", list.entries));
+        }
+        let client = &site.config.client;
+        if client.allow.is_empty() {
+            self.fact("admits", "every certificate of these CAs");
+        }
+        self.rules("admits only", &client.allow);
+        self.rules("but never", &client.deny);
+        let versions = match site.config.tls.version_min {
+            TlsVersion::V1_2 => "1.2 and 1.3",
+            TlsVersion::V1_3 => "1.3",
+        };
+        self.fact("TLS", versions);
+        let formats = site.config.identity_headers.formats.iter();
+        let formats: Vec<_> = formats.map(|format| format.as_str()).collect();
+        self.fact("identity headers", &formats.join(", "));
+        self.upstream(site, reached);
+    }
+
+    fn rules(&mut self, label: &str, rules: &[Located<Rule>]) {
+        for (number, rule) in rules.iter().enumerate() {
+            let label = if number == 0 { label } else { "or" };
+            self.fact(label, &rule.value.to_string());
+        }
+    }
+
+    fn server(&mut self, site: &Site, now: i64) {
+        let Some(own) = site.facts.server.first() else {
+            return;
+        };
+        self.fact("server certificate", &own.subject);
+        self.fact("", &format!("issued by {}", own.issuer));
+        self.fact("", &expiry(own, now));
+        let trust = if site.facts.publicly_trusted {
+            "publicly trusted"
+        } else {
+            "not publicly trusted: only clients that know its CA accept it"
+        };
+        self.fact("", trust);
+    }
+
+    fn upstream(&mut self, site: &Site, reached: &Result<(), String>) {
+        let upstream = &site.config.upstream.value;
+        let (good, warning, reset) = (self.palette.good, self.palette.warning, self.palette.reset);
+        self.fact("upstream", &format!("{}{}", upstream.endpoint, upstream.base));
+        match reached {
+            Ok(()) => self.fact("", &format!("{good}reachable{reset}")),
+            Err(why) => self.fact(
+                "",
+                &format!("{warning}not reachable now{reset}: {why}; clients get 502 until it is"),
+            ),
+        }
+    }
+}
+
+/// When a certificate ends, by the calendar and in days.
+fn expiry(claims: &Claims, now: i64) -> String {
+    let end = claims.not_after_text();
+    match days_left(claims.not_after, now) {
+        ..0 => format!("expired {end}"),
+        0 => format!("expires {end}, within a day"),
+        1 => format!("expires {end}, 1 day left"),
+        days => format!("expires {end}, {days} days left"),
+    }
+}

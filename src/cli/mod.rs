@@ -1,0 +1,168 @@
+//! The command line: one file a subcommand, nothing here that a test could not call elsewhere.
+
+mod check;
+mod demo;
+mod print;
+mod run;
+mod start;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// How the program ends (the numbers of sysexits.h where it has one).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All went well.
+    Success = 0,
+    /// It went wrong while running.
+    Runtime = 1,
+    /// The command line cannot be understood.
+    Usage = 64,
+    /// The configuration, or a file that it names, is not right.
+    Configuration = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A reverse proxy that requires client certificates: terminates TLS, verifies every client against your CA,
+/// and forwards verified requests to a plain-HTTP app.
+#[derive(Debug, Parser)]
+#[command(name = "mtls-gateway", version, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Start here:
+  mtls-gateway demo                        see it work, with nothing configured
+  mtls-gateway check --config gateway.toml everything a start would load, and every problem at once
+  mtls-gateway run --config gateway.toml   serve
+
+The smallest gateway.toml (the comments are Apache's lines):
+  [[listener]]
+  address = \"0.0.0.0:443\"                 # SSLEngine on
+  [[site]]
+  server_names = [\"www.example.com\"]
+  certificate  = \"www.example.com.crt\"    # SSLCertificateFile, then its intermediates
+  private_key  = \"www.example.com.key\"    # SSLCertificateKeyFile
+  client_ca    = \"ca/TencentQQAuthCA.crt\" # SSLCACertificateFile + SSLVerifyClient require
+  upstream     = \"http://127.0.0.1:8080\"
+
+Exit codes: 0 success, 1 failure while running, 64 wrong usage, 78 wrong configuration.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or SIGINT, then finish what runs
+    ///
+    /// Loads everything first: with any problem that `check` would show as an error, nothing is served.
+    /// SIGTERM and SIGINT stop accepting and wait for the requests that run, for at most `drain_timeout`;
+    /// a second signal ends at once.
+    #[command(after_help = RUN_EXAMPLES)]
+    Run {
+        #[command(flatten)]
+        config: ConfigArgument,
+    },
+    /// Load everything a start would load, and tell every problem at once
+    ///
+    /// Reads the configuration with all certificates, keys and CAs that it names, as `run` does, but opens
+    /// no port. Errors stop a start; warnings do not. Without an error, a summary follows of what would be
+    /// served, who is let in, and whether the app answers right now.
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// See it work, with nothing configured
+    ///
+    /// Makes a CA and certificates in a temporary folder, starts a small app and the real gateway in front
+    /// of it, and calls it: as a verified platform, without a certificate, with a wrong one, with an expired
+    /// one, and with a made-up identity. Shows what the client, the app and the log see of each call, then
+    /// stays for your own calls until Ctrl-C, and removes what it made.
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo {
+        /// End after the story
+        #[arg(long)]
+        once: bool,
+        /// Listen on this port of 127.0.0.1; 0 takes any free one
+        #[arg(long, value_name = "PORT", default_value_t = 0)]
+        port: u16,
+    },
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  mtls-gateway run --config /etc/mtls-gateway/gateway.toml
+  RUST_LOG=debug mtls-gateway run     with everything that goes on, whatever `[log]` says
+
+Exit codes: 0 stopped by a signal, 1 cannot listen or serve, 78 wrong configuration.";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  mtls-gateway check --config gateway.toml
+  mtls-gateway check --json | jq '.sites[].certificate.days_left'
+
+Exit codes: 0 ready to serve (there may be warnings), 78 wrong configuration.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  mtls-gateway demo               then paste one of its curl lines into another terminal
+  mtls-gateway demo --once        for a script: exit code 0 if every step went as it must
+
+Exit codes: 0 all as it must be, 1 a step went wrong (the last lines say which) or nothing could start.";
+
+/// Which configuration to use.
+#[derive(clap::Args, Debug)]
+struct ConfigArgument {
+    /// The configuration file [default: ./gateway.toml, else /etc/mtls-gateway/gateway.toml]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// The configuration to use, and whether somebody named it.
+struct Chosen {
+    path: PathBuf,
+    is_named: bool,
+}
+
+impl From<ConfigArgument> for Chosen {
+    fn from(argument: ConfigArgument) -> Self {
+        let here = Path::new("gateway.toml");
+        let is_named = argument.config.is_some();
+        let path = match argument.config {
+            Some(path) => path,
+            None if here.exists() => here.to_owned(),
+            None => PathBuf::from("/etc/mtls-gateway/gateway.toml"),
+        };
+        Self { path, is_named }
+    }
+}
+
+/// Runs the program.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let is_help = !error.use_stderr();
+            // A closed terminal is no reason for another exit code.
+            let _ = error.print();
+            return if is_help { Exit::Success } else { Exit::Usage }.into();
+        }
+    };
+    let exit = match arguments.command {
+        Command::Run { config } => run::run(&config.into()),
+        Command::Check { config, json } => check::check(&config.into(), json),
+        Command::Demo { once, port } => demo::demo(port, once),
+    };
+    exit.into()
+}
