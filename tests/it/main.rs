@@ -1,0 +1,25 @@
+//! The gateway from the outside: real sockets, real certificates, an app that records every byte.
+//!
+//! One binary, one module a behaviour. A test makes its own certificates, starts its own gateway and app
+//! on free ports, and waits for what must happen instead of sleeping.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(missing_docs, unreachable_pub, reason = "nobody reaches into a test")]
+
+mod forwarding;
+mod headers;
+mod identity_formats;
+mod layers;
+mod limits;
+mod live;
+mod mtls;
+mod pkits;
+mod resumption;
+mod revocation;
+mod rules;
+mod shutdown;
+mod smuggling;
+mod spread;
+mod streaming;
+mod support;
+mod upstream_failures;

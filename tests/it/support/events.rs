@@ -1,0 +1,114 @@
+//! What gateways log, collected for the whole test binary; a test finds its own by the address of its client.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::sync::{Condvar, Mutex, Once};
+use std::time::Instant;
+
+use tracing::field::{Field, Visit};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::prelude::*;
+
+use super::PATIENCE;
+
+/// One event of the log.
+#[derive(Clone, Debug)]
+pub struct Event {
+    target: &'static str,
+    fields: BTreeMap<&'static str, String>,
+}
+
+impl Event {
+    /// A field's value; empty if it has none.
+    pub fn field(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", String::as_str)
+    }
+}
+
+static EVENTS: Mutex<Vec<Event>> = Mutex::new(Vec::new());
+static NEWS: Condvar = Condvar::new();
+
+struct Collector;
+
+impl<S: tracing::Subscriber> Layer<S> for Collector {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields(BTreeMap::new());
+        event.record(&mut fields);
+        EVENTS.lock().unwrap().push(Event { target: event.metadata().target(), fields: fields.0 });
+        NEWS.notify_all();
+    }
+}
+
+struct Fields(BTreeMap<&'static str, String>);
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+}
+
+/// Starts collecting; once is enough.
+pub fn collect() {
+    static START: Once = Once::new();
+    START.call_once(|| {
+        let of_ours = filter_fn(|metadata| ["access", "refusal"].contains(&metadata.target()));
+        let collector = Collector.with_filter(of_ours);
+        tracing_subscriber::registry().with(collector).init();
+    });
+}
+
+/// How many events there are; what a client that is about to connect causes comes after these.
+pub fn mark() -> usize {
+    EVENTS.lock().unwrap().len()
+}
+
+/// The events of a client that need not exist any more.
+pub struct Later {
+    peer: SocketAddr,
+    mark: usize,
+}
+
+impl Later {
+    pub fn new(peer: SocketAddr, mark: usize) -> Self {
+        Self { peer, mark }
+    }
+
+    pub fn wait(&self, target: &str) -> Event {
+        wait_for(target, self.peer, self.mark)
+    }
+}
+
+/// Waits for an event about a client that connected after `mark`.
+pub fn wait_for(target: &str, peer: SocketAddr, mark: usize) -> Event {
+    wait_for_all(target, peer, mark, 1).remove(0)
+}
+
+/// Waits until there are `count` such events.
+pub fn wait_for_all(target: &str, peer: SocketAddr, mark: usize, count: usize) -> Vec<Event> {
+    let peer = peer.to_string();
+    let start = Instant::now();
+    let mut events = EVENTS.lock().unwrap();
+    loop {
+        let found: Vec<_> = events[mark..]
+            .iter()
+            .filter(|event| event.target == target && event.field("peer") == peer)
+            .cloned()
+            .collect();
+        if found.len() >= count {
+            return found;
+        }
+        if start.elapsed() > PATIENCE {
+            // Or the failure of this test would be all others' too.
+            drop(events);
+            let came = found.len();
+            panic!("{came} of {count} `{target}` events about {peer} came");
+        }
+        (events, _) = NEWS.wait_timeout(events, PATIENCE).unwrap();
+    }
+}

@@ -1,0 +1,181 @@
+//! A gateway inside the test's process: built from the text of a configuration, as the binary builds it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, channel};
+
+use mtls_gateway::app::App;
+use mtls_gateway::config::{self, Source};
+use mtls_gateway::generation::Generation;
+use mtls_gateway::pki::Authority;
+use mtls_gateway::process::unix_now;
+use mtls_gateway::serve::{Control, Stop};
+
+use super::client::{Client, Connector};
+use super::h2::H2;
+use super::message::SITE;
+use super::pki::Pki;
+use super::upstream::Upstream;
+use super::{PATIENCE, events};
+
+/// A gateway that is being described.
+pub struct Setup {
+    pub pki: Pki,
+    listeners: Vec<&'static str>,
+    sites: Vec<String>,
+    process: String,
+    workers: usize,
+}
+
+impl Setup {
+    /// One site, [`SITE`], in front of an app.
+    pub fn new(upstream: &Upstream) -> Self {
+        Self::with_url(&upstream.url)
+    }
+
+    /// The same with the app's address as a configuration writes it.
+    pub fn with_url(upstream: &str) -> Self {
+        let pki = Pki::new();
+        let first = site(&pki, SITE, &pki.client_ca, upstream);
+        Self {
+            pki,
+            listeners: vec!["127.0.0.1:0"],
+            sites: vec![first],
+            process: String::new(),
+            workers: 1,
+        }
+    }
+
+    /// More of the first site, such as `[site.limits]`.
+    pub fn site_tables(mut self, text: &str) -> Self {
+        self.sites[0].push_str(text);
+        self.sites[0].push('\n');
+        self
+    }
+
+    /// One more site, for the clients of another CA.
+    pub fn site(mut self, name: &str, client_ca: &Authority, upstream: &Upstream) -> Self {
+        self.sites.push(site(&self.pki, name, client_ca, &upstream.url));
+        self
+    }
+
+    /// More of the process, such as `[limits]`.
+    pub fn process_tables(mut self, text: &str) -> Self {
+        self.process.push_str(text);
+        self.process.push('\n');
+        self
+    }
+
+    pub fn listen(mut self, address: &'static str) -> Self {
+        self.listeners = vec![address];
+        self
+    }
+
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Builds, binds and runs it.
+    pub fn start(self) -> Gateway {
+        self.try_start().unwrap_or_else(|report| panic!("{report}"))
+    }
+
+    /// The same, or what is wrong with its files.
+    pub fn try_start(self) -> Result<Gateway, String> {
+        events::collect();
+        let mut text = String::new();
+        for address in &self.listeners {
+            text.push_str(&format!("[[listener]]\naddress = \"{address}\"\n"));
+        }
+        text.push_str(&self.sites.concat());
+        text.push_str(&self.process);
+        text.push_str(&format!("[runtime]\nworkers = {}\n", self.workers));
+        let generation = build(&self.pki, &text)?;
+        let stop = Stop::default();
+        let bound = App::bind(generation, stop.clone()).unwrap();
+        let address = bound.addresses()[0];
+        let control = bound.control();
+        let (tell, ended) = channel();
+        std::thread::spawn(move || {
+            // Nobody listens any more if the test is over.
+            _ = tell.send(bound.run());
+        });
+        Ok(Gateway { pki: self.pki, address, stop, control, text, ended })
+    }
+}
+
+/// A configuration as the binary would build it.
+fn build(pki: &Pki, text: &str) -> Result<Generation, String> {
+    let path = pki.folder().join("gateway.toml");
+    let (config, mut report) = config::parse(Source { path, text: text.to_owned() });
+    let config = config.unwrap_or_else(|| panic!("{report}"));
+    Generation::build(config, unix_now(), &mut report).ok_or_else(|| report.to_string())
+}
+
+fn site(pki: &Pki, name: &str, client_ca: &Authority, upstream: &str) -> String {
+    pki.write_site(name, client_ca);
+    format!(
+        "[[site]]\nserver_names = [\"{name}\"]\ncertificate = \"{name}.crt\"\n\
+         private_key = \"{name}.key\"\nclient_ca = \"{name}.ca.crt\"\nupstream = \"{upstream}\"\n"
+    )
+}
+
+/// A gateway that runs; it ends with the test.
+pub struct Gateway {
+    pub pki: Pki,
+    pub address: SocketAddr,
+    pub stop: Stop,
+    control: Control,
+    /// The configuration that it started with.
+    text: String,
+    ended: Receiver<io::Result<()>>,
+}
+
+impl Gateway {
+    /// One site in front of an app, with every default.
+    pub fn before(upstream: &Upstream) -> Self {
+        Setup::new(upstream).start()
+    }
+
+    /// A client that the gateway admits, before it connects.
+    pub fn caller(&self) -> Connector {
+        Connector::new(self.address, self.pki.roots()).presenting(self.pki.caller())
+    }
+
+    /// A verified HTTP/1.1 connection.
+    pub fn connect(&self) -> Client {
+        self.caller().connect()
+    }
+
+    /// A verified HTTP/2 connection.
+    pub fn connect_h2(&self) -> H2 {
+        H2::connect(&self.caller())
+    }
+
+    /// Reads every file anew, under a configuration in which `from` stands as `to`, and puts it in force.
+    pub fn replace(&self, from: &str, to: &str) {
+        assert!(self.text.contains(from), "{from:?} is not in:\n{}", self.text);
+        let generation = build(&self.pki, &self.text.replace(from, to));
+        self.control.replace(generation.unwrap_or_else(|report| panic!("{report}")));
+    }
+
+    /// Waits until the gateway has ended by itself.
+    pub fn wait_for_end(&self) {
+        self.ended.recv_timeout(PATIENCE).unwrap().unwrap();
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        self.ended.try_recv().is_ok()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.stop.drain.cancel();
+        self.stop.cut.cancel();
+        // So that the temporary files outlive it. It may have been seen to end before.
+        _ = self.ended.recv_timeout(PATIENCE);
+    }
+}
