@@ -1,0 +1,196 @@
+//! `check`: every problem at once, or a summary, for people and for programs.
+
+use std::ffi::OsStr;
+use std::net::TcpListener;
+
+use serde_json::Value;
+
+use crate::support::{Place, any_port, output, program, stdout};
+
+fn check(path: &std::path::Path) -> std::process::Output {
+    output([OsStr::new("check"), OsStr::new("--config"), path.as_os_str()])
+}
+
+fn check_json(path: &std::path::Path) -> (Option<i32>, Value) {
+    let config = path.as_os_str();
+    let output = output([OsStr::new("check"), OsStr::new("--json"), OsStr::new("-c"), config]);
+    let document = serde_json::from_slice(&output.stdout).unwrap();
+    (output.status.code(), document)
+}
+
+#[test]
+fn a_good_file_is_summarised() {
+    let place = Place::new();
+    let app = TcpListener::bind(any_port()).unwrap();
+    let config = place.config(
+        any_port(),
+        app.local_addr().unwrap(),
+        "[site.client]\nallow = [{ subject_cn = \"caller\" }]\n",
+    );
+    let output = check(&config);
+    let summary = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{summary}");
+    for part in [
+        "is ready to serve",
+        "listener            127.0.0.1:0",
+        "site localhost",
+        "server certificate  CN=localhost",
+        "issued by CN=Test Server CA",
+        "days left",
+        "not publicly trusted",
+        "client CA           CN=Test Client CA",
+        "sha256 ",
+        "admits only         subject_cn = \"caller\"",
+        "                    reachable",
+    ] {
+        assert!(summary.contains(part), "{part:?} is missing in\n{summary}");
+    }
+    assert!(!summary.contains('\u{1b}'), "colour without a terminal");
+}
+
+#[test]
+fn the_rules_of_a_site_are_printed() {
+    let place = Place::new();
+    let app = TcpListener::bind(any_port()).unwrap();
+    let tables = "[site.client]\n\
+         allow = [{ san_dns = [\"*.example.com\", \"b\"], issuer_cn = \"CA\" }, { san_ip = \"::1\" }]\n\
+         deny = [{ serial = \"1A\" }]\n\
+         [site.identity_headers]\nformats = [\"rfc9440\", \"xfcc\"]\n";
+    let config = place.config(any_port(), app.local_addr().unwrap(), tables);
+    let output = check(&config);
+    let summary = stdout(&output);
+    let expected = "  admits only         san_dns = [\"*.example.com\", \"b\"], issuer_cn = \"CA\"\n  \
+        or                  san_ip = \"::1\"\n  \
+        but never           serial = \"1A\"\n";
+    assert!(summary.contains(expected), "{summary}");
+    let formats = "identity headers    rfc9440, xfcc";
+    assert!(summary.contains(formats), "{summary}");
+    let (_, document) = check_json(&config);
+    let site = &document["sites"][0];
+    assert_eq!(site["allow"][0]["san_dns"][1], "b");
+    assert_eq!(site["allow"][0]["subject_cn"], Value::Null);
+    assert_eq!(site["deny"][0]["serial"][0], "1A");
+    assert_eq!(site["identity_headers"][1], "xfcc");
+}
+
+#[test]
+fn an_app_that_is_down_is_noted_and_no_error() {
+    let place = Place::new();
+    // Bound and dropped: nobody listens there now.
+    let nobody = TcpListener::bind(any_port()).unwrap().local_addr().unwrap();
+    let config = place.config(any_port(), nobody, "");
+    let output = check(&config);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).contains("not reachable now: connection refused: nothing listens"));
+    assert!(stdout(&output).contains("every certificate of these CAs"));
+}
+
+#[test]
+fn the_json_document_says_the_same() {
+    let place = Place::new();
+    let app = TcpListener::bind(any_port()).unwrap();
+    let config = place.config(any_port(), app.local_addr().unwrap(), "");
+    let (code, document) = check_json(&config);
+    assert_eq!(code, Some(0));
+    assert_eq!(document["ok"], true);
+    assert_eq!(document["listeners"][0]["address"], "127.0.0.1:0");
+    let site = &document["sites"][0];
+    assert_eq!(site["server_names"][0], "localhost");
+    assert_eq!(site["certificate"]["subject"], "CN=localhost");
+    // A year less the day that it is old; 363 once a second has passed.
+    let days_left = site["certificate"]["days_left"].as_i64().unwrap();
+    assert!((363..=364).contains(&days_left), "{days_left}");
+    assert_eq!(site["publicly_trusted"], false);
+    assert_eq!(site["client_ca"][0]["subject"], "CN=Test Client CA");
+    assert_eq!(site["client_ca"][0]["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(site["tls_version_min"], "1.2");
+    assert_eq!(site["upstream"]["reachable"], true);
+}
+
+#[test]
+fn every_problem_of_a_file_is_told_at_once_and_exits_with_78() {
+    let place = Place::new();
+    let config = place.write(
+        "gateway.toml",
+        "[[listener]]\nadress = \"127.0.0.1:0\"\n\n[[site]]\nserver_names = [\"a b\"]\n\
+         upstream = \"ftp://app\"\n",
+    );
+    let output = check(&config);
+    let report = stdout(&output);
+    assert_eq!(output.status.code(), Some(78));
+    for part in [
+        "gateway.toml:2:1: unknown key `adress`",
+        "did you mean `address`?",
+        "gateway.toml:5:",
+        "gateway.toml:6:",
+        "lacks `certificate`, `private_key`, `client_ca`",
+        " errors",
+    ] {
+        assert!(report.contains(part), "{part:?} is missing in\n{report}");
+    }
+    let (code, document) = check_json(&config);
+    assert_eq!(code, Some(78));
+    assert_eq!(document["ok"], false);
+    let problems = document["problems"].as_array().unwrap();
+    assert!(problems.len() >= 4, "{problems:#?}");
+    let unknown = problems.iter().find(|p| p["line"] == 2).unwrap();
+    assert_eq!(unknown["severity"], "error");
+    assert_eq!(unknown["column"], 1);
+    assert_eq!(unknown["what"], "unknown key `adress` in `[[listener]]`");
+    assert_eq!(unknown["fix"], "did you mean `address`?");
+}
+
+#[test]
+fn problems_of_all_named_files_are_told_at_once() {
+    let place = Place::new();
+    let config = place.config(any_port(), "127.0.0.1:1".parse().unwrap(), "");
+    std::fs::remove_file(place.path().join("server.key")).unwrap();
+    place.write("clients.crt", "nothing of the kind\n");
+    let output = check(&config);
+    let report = stdout(&output);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(report.contains("server.key`, which does not exist"), "{report}");
+    assert!(report.contains("clients.crt`, which holds no certificate"), "{report}");
+    assert!(report.contains(": warning: `certificate`"), "{report}");
+    assert!(report.ends_with("\n2 errors, 1 warning\n"), "{report}");
+}
+
+#[test]
+fn a_filter_that_the_log_cannot_read_is_an_error() {
+    let place = Place::new();
+    let app = "127.0.0.1:1".parse().unwrap();
+    let config = place.config(any_port(), app, "[log]\nlevel = \"info,[[=x\"\n");
+    let output = check(&config);
+    assert_eq!(output.status.code(), Some(78), "{}", stdout(&output));
+    let report = stdout(&output);
+    assert!(report.contains("gateway.toml:12:9: `level` is no filter"), "{report}");
+}
+
+#[test]
+fn without_a_name_both_places_that_were_looked_at_are_told() {
+    let place = Place::new();
+    let etc = std::path::Path::new("/etc/mtls-gateway/gateway.toml");
+    if etc.exists() {
+        return;
+    }
+    let mut check = program([OsStr::new("check")]);
+    let output = check.current_dir(place.path()).output().unwrap();
+    let report = stdout(&output);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(report.contains("/etc/mtls-gateway/gateway.toml: there is no such file"), "{report}");
+    assert!(report.contains("no `gateway.toml` in this folder either"), "{report}");
+}
+
+#[test]
+fn a_missing_file_is_a_problem_like_others() {
+    let place = Place::new();
+    let config = place.path().join("elsewhere.toml");
+    let output = check(&config);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(stdout(&output).contains("elsewhere.toml: there is no such file"));
+    let (code, document) = check_json(&config);
+    assert_eq!(code, Some(78));
+    assert_eq!(document["problems"][0]["what"], "there is no such file");
+    assert_eq!(document["problems"][0]["line"], Value::Null);
+    assert_eq!(document["sites"], Value::Array(Vec::new()));
+}

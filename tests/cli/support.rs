@@ -1,0 +1,230 @@
+//! A place of its own for each test, with certificates and a `gateway.toml`; the program in it; and the
+//! two ends that it stands between.
+
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use mtls_gateway::pki::Authority;
+use mtls_gateway::tls::client;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The program with these arguments, untouched by the environment of whoever runs the tests.
+pub fn program<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mtls-gateway"));
+    command.args(arguments).env_remove("RUST_LOG").env_remove("NO_COLOR").stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub fn output<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) -> Output {
+    program(arguments).output().unwrap()
+}
+
+/// The standard output as text.
+pub fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+/// The standard error as text.
+pub fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// A folder with a server's certificate, a client CA and a client of it.
+pub struct Place {
+    folder: TempDir,
+    server_ca: String,
+    client: String,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server_ca = Authority::root("Test Server CA").unwrap();
+        let client_ca = Authority::root("Test Client CA").unwrap();
+        let server = server_ca.server(["localhost"]).issue().unwrap();
+        let client = client_ca.client("caller").issue().unwrap();
+        let place = Self {
+            server_ca: server_ca.certificate_pem().to_owned(),
+            client: format!("{}{}", client.certificate_pem(), client.key_pem()),
+            folder,
+        };
+        place.write("server.crt", server.certificate_pem());
+        place.write("server.key", &server.key_pem());
+        place.write("clients.crt", client_ca.certificate_pem());
+        place
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A configuration without a fault: `listen` and `app` are addresses, `more` further tables.
+    pub fn config(&self, listen: SocketAddr, app: SocketAddr, more: &str) -> PathBuf {
+        let text = format!(
+            "[[listener]]\naddress = \"{listen}\"\n\n[[site]]\nserver_names = [\"localhost\"]\n\
+             certificate = \"server.crt\"\nprivate_key = \"server.key\"\n\
+             client_ca = \"clients.crt\"\nupstream = \"http://{app}\"\n\n{more}"
+        );
+        self.write("gateway.toml", &text)
+    }
+
+    /// Sends one request with the client's certificate; the whole response.
+    pub fn call(&self, gateway: SocketAddr) -> String {
+        let exchange = async {
+            let stream = TcpStream::connect(gateway).await.unwrap();
+            let mut stream =
+                client::connect(stream, "localhost", &self.server_ca, Some(&self.client))
+                    .await
+                    .unwrap();
+            let request = "POST /callback HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+                           Content-Length: 2\r\n\r\n{}";
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut response = String::new();
+            stream.read_to_string(&mut response).await.unwrap();
+            response
+        };
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(async { tokio::time::timeout(PATIENCE, exchange).await.unwrap() })
+    }
+}
+
+/// Any free port of this machine.
+pub fn any_port() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+/// An app that says when a request has come, and answers it when it is told to.
+pub struct SlowApp {
+    pub address: SocketAddr,
+    pub asked: Receiver<()>,
+    pub answer: Sender<()>,
+}
+
+impl SlowApp {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind(any_port()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (asked_sender, asked) = channel();
+        let (answer, answer_receiver) = channel();
+        thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                // The request is small: what comes first is all of it.
+                let mut head = [0; 4096];
+                assert_ne!(stream.read(&mut head).unwrap(), 0);
+                asked_sender.send(()).unwrap();
+                if answer_receiver.recv().is_err() {
+                    return;
+                }
+                let response =
+                    "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nallowed";
+                stream.write_all(response.as_bytes()).unwrap();
+            }
+        });
+        Self { address, asked, answer }
+    }
+
+    /// Waits for a request.
+    pub fn await_request(&self) {
+        self.asked.recv_timeout(PATIENCE).unwrap();
+    }
+}
+
+/// The program while it runs; it ends with the test.
+pub struct Gateway {
+    child: Child,
+    lines: Receiver<String>,
+    /// Every line so far, of both output streams.
+    pub log: Vec<String>,
+}
+
+impl Gateway {
+    pub fn start(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = channel();
+        forward(child.stdout.take().unwrap(), sender.clone());
+        forward(child.stderr.take().unwrap(), sender);
+        Self { child, lines, log: Vec::new() }
+    }
+
+    /// Waits for a line that contains `text`.
+    pub fn await_line(&mut self, text: &str) -> String {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                panic!("no line with {text:?} in {:#?}", self.log);
+            };
+            self.log.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Waits until it listens; where.
+    pub fn await_address(&mut self) -> SocketAddr {
+        let line = self.await_line("listening");
+        let at = line.find("127.0.0.1:").unwrap();
+        let address = line[at..].trim_end_matches(|c: char| !c.is_ascii_digit());
+        let end = address.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'));
+        address[..end.unwrap_or(address.len())].parse().unwrap()
+    }
+
+    /// Sends a signal, `TERM` or `INT`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for its end, with the rest of its log.
+    pub fn await_end(&mut self) -> ExitStatus {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.log.push(line),
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(_) => panic!("it does not end: {:#?}", self.log),
+            }
+        }
+        self.child.wait().unwrap()
+    }
+}
+
+/// Sends every line of a stream, for as long as somebody listens.
+fn forward(stream: impl io::Read + Send + 'static, lines: Sender<String>) {
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if lines.send(line).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // It has ended already, unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
