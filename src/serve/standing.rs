@@ -23,6 +23,9 @@ use crate::tls::unix_now;
 
 use super::worker::Worker;
 
+/// The shortest wait between two looks at a certificate's end.
+const LEFT_MIN: Duration = Duration::from_millis(50);
+
 pub(super) struct Standing {
     worker: Rc<Worker>,
     facts: ConnectionFacts,
@@ -145,5 +148,6 @@ fn expiry(valid_until: i64) -> Option<Instant> {
         Duration::from_secs(u64::try_from(valid_until).unwrap_or(0)) + Duration::from_secs(1);
     let left =
         (UNIX_EPOCH.checked_add(since_1970)?).duration_since(SystemTime::now()).unwrap_or_default();
-    Instant::now().checked_add(left)
+    // The two clocks may disagree; a moment in the past must not become a timer that rings for ever.
+    Instant::now().checked_add(left.max(LEFT_MIN))
 }

@@ -31,27 +31,34 @@ impl ChainHash {
 
 /// The verdicts of one site.
 #[derive(Debug, Default)]
-pub(super) struct Verdicts(Mutex<HashMap<ChainHash, Arc<Identity>>>);
+pub(super) struct Verdicts(Mutex<HashMap<ChainHash, Verdict>>);
+
+#[derive(Debug)]
+struct Verdict {
+    identity: Arc<Identity>,
+    /// When it was reached, Unix time. A clock that was set back to before then asks anew.
+    reached: i64,
+}
 
 impl Verdicts {
     /// Whom a chain proved to be, if that was found before and still holds at `now`, Unix time.
     pub(super) fn get(&self, chain: ChainHash, now: i64) -> Option<Arc<Identity>> {
         let verdicts = self.verdicts();
-        let identity = verdicts.get(&chain)?;
-        (now <= identity.valid_until()).then(|| Arc::clone(identity))
+        let Verdict { identity, reached } = verdicts.get(&chain)?;
+        (*reached..=identity.valid_until()).contains(&now).then(|| Arc::clone(identity))
     }
 
-    /// Remembers an admission.
-    pub(super) fn put(&self, chain: ChainHash, identity: &Arc<Identity>) {
+    /// Remembers an admission that was reached at `now`, Unix time.
+    pub(super) fn put(&self, chain: ChainHash, identity: &Arc<Identity>, now: i64) {
         let mut verdicts = self.verdicts();
         if verdicts.len() >= COUNT_MAX {
             // Rare, and then as good as any order: all start anew.
             verdicts.clear();
         }
-        verdicts.insert(chain, Arc::clone(identity));
+        verdicts.insert(chain, Verdict { identity: Arc::clone(identity), reached: now });
     }
 
-    fn verdicts(&self) -> MutexGuard<'_, HashMap<ChainHash, Arc<Identity>>> {
+    fn verdicts(&self) -> MutexGuard<'_, HashMap<ChainHash, Verdict>> {
         // The map is whole at every moment at which a thread could panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

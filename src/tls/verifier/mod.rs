@@ -99,7 +99,7 @@ impl ClientVerifier {
         }
         match self.judge_anew(end_entity, intermediates, now) {
             Ok(identity) => {
-                self.verdicts.put(hash, &identity);
+                self.verdicts.put(hash, &identity, seconds);
                 Ok(identity)
             }
             Err(refusal) => {
