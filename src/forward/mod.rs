@@ -1,5 +1,5 @@
-//! From a verified connection's request to its response. [`exchange`] is the path of a request, in order;
-//! each step is a file beside this one.
+//! From a verified connection's request to its response. [`exchange`] begins and ends it; `forward`, below,
+//! is the path of a request in order, and each of its steps is a file beside this one.
 
 mod body;
 mod deadlines;
