@@ -123,12 +123,12 @@ const WORDS: &[Word] = &[
     Word {
         names: &["ssl_session_timeout", "SSLSessionCacheTimeout"],
         ours: Some(("site.tls", "session_lifetime")),
-        fix: "write `session_lifetime` in `[site.tls]`, such as `\"5m\"`, with `resumption = \"on\"`",
+        fix: "write `session_lifetime` in `[site.tls]`, such as `\"5m\"`",
     },
     Word {
         names: &["ssl_session_cache", "ssl_session_tickets", "SSLSessionCache", "SSLSessionTickets"],
         ours: Some(("site.tls", "resumption")),
-        fix: "write `resumption = \"on\"` in `[site.tls]`: sessions are kept in memory, apart for each site",
+        fix: "remove it: sessions are kept in memory, apart for each site; `resumption = \"off\"` in `[site.tls]` does without them",
     },
     Word {
         names: &["client_max_body_size", "LimitRequestBody"],

@@ -105,7 +105,7 @@ pub const KEYS: &[Key] = &[
     Key { table: "site.identity_headers", name: "bytes_max", unset: Default(r#""16KiB""#) },
 
     Key { table: "site.tls", name: "version_min", unset: Default(r#""1.2""#) },
-    Key { table: "site.tls", name: "resumption", unset: Default(r#""off""#) },
+    Key { table: "site.tls", name: "resumption", unset: Default(r#""on""#) },
     Key { table: "site.tls", name: "session_lifetime", unset: Default(r#""5m""#) },
 
     Key { table: "site.timeouts", name: "header_timeout", unset: Default(r#""10s""#) },

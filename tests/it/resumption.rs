@@ -17,8 +17,6 @@ use crate::support::message::SITE;
 use crate::support::pki::Credentials;
 use crate::support::upstream::{OK, Upstream};
 
-const RESUMING: &str = "[site.tls]\nresumption = \"on\"";
-
 /// A client that tries every session it has, whatever name it is for.
 fn greedy(caller: Connector) -> Connector {
     let store: Arc<dyn ClientSessionStore> = Arc::new(Greedy(ClientSessionMemoryCache::new(8)));
@@ -33,7 +31,7 @@ fn is(client: &Client, kind: HandshakeKind) {
 #[test]
 fn a_caller_that_comes_again_resumes_and_is_the_same_to_the_app() {
     let app = Upstream::answering(OK);
-    let gateway = Setup::new(&app).site_tables(RESUMING).start();
+    let gateway = Setup::new(&app).start();
     for version in VERSIONS {
         let caller = greedy(gateway.caller().speaking(version));
         let mut first = caller.connect();
@@ -57,7 +55,7 @@ fn a_caller_that_comes_again_resumes_and_is_the_same_to_the_app() {
 fn a_session_of_one_site_is_nothing_to_another() {
     const OTHER: &str = "other.example.com";
     let app = Upstream::answering(OK);
-    let setup = Setup::new(&app).site_tables(RESUMING);
+    let setup = Setup::new(&app);
     let other_ca = Authority::root("Other CA").unwrap();
     let gateway = setup.site(OTHER, &other_ca, &app).start();
     for version in VERSIONS {
@@ -74,7 +72,6 @@ fn a_session_of_one_site_is_nothing_to_another() {
 fn no_session_outlives_a_change_of_trust() {
     let app = Upstream::answering(OK);
     let gateway = Setup::new(&app)
-        .site_tables(RESUMING)
         .site_tables("[site.client]\nallow = [{ subject_cn = \"caller\" }]")
         .start();
     for version in VERSIONS {
@@ -97,7 +94,7 @@ fn no_session_outlives_a_change_of_trust() {
 #[test]
 fn no_session_outlives_the_certificate_it_stands_for() {
     let app = Upstream::answering(OK);
-    let gateway = Setup::new(&app).site_tables(RESUMING).start();
+    let gateway = Setup::new(&app).start();
     let short = gateway
         .pki
         .client_ca

@@ -199,8 +199,7 @@ fn a_session_is_resumed_and_the_request_verified() {
     if !are_installed(&["openssl", "python3"]) {
         return;
     }
-    let resuming = format!("{SITE}\n[site.tls]\nresumption = \"on\"");
-    let stage = Stage::with_site(Folder::with_household(), &resuming);
+    let stage = Stage::with_site(Folder::with_household(), SITE);
     // Five more handshakes, each asking for the session of the first.
     let said = s_client(&stage, &[&CLIENT, &NAME, &["-tls1_2", "-reconnect"]]).text();
     assert_eq!(said.matches("New, TLSv1.2").count(), 1, "{said}");

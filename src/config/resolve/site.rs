@@ -131,7 +131,7 @@ fn tls(mut table: Table<'_>) -> Tls {
     let resumption = table.parsed("resumption", on_or_off);
     Tls {
         version_min: version_min.map_or(TlsVersion::V1_2, |version| version.value),
-        resumption: resumption.is_some_and(|resumption| resumption.value),
+        resumption: resumption.is_none_or(|resumption| resumption.value),
         session_lifetime: table.duration("session_lifetime"),
     }
 }

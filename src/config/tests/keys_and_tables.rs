@@ -283,7 +283,7 @@ ssl_session_timeout = "5m""#), @r#"
     gateway.toml:19:1: unknown key `ssl_session_timeout` in `[[site]]`
       19 | ssl_session_timeout = "5m"
          | ^^^^^^^^^^^^^^^^^^^
-      fix:  write `session_lifetime` in `[site.tls]`, such as `"5m"`, with `resumption = "on"`
+      fix:  write `session_lifetime` in `[site.tls]`, such as `"5m"`
     "#);
 }
 

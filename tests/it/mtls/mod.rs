@@ -15,7 +15,7 @@ use rustls::pki_types::ServerName;
 use rustls::{HandshakeKind, NamedGroup};
 
 use crate::support::client::VERSIONS;
-use crate::support::gateway::Gateway;
+use crate::support::gateway::{Gateway, Setup};
 use crate::support::h2::H2;
 use crate::support::pki::Credentials;
 use crate::support::upstream::{OK, Upstream};
@@ -57,9 +57,9 @@ fn an_intermediate_that_the_client_sends_completes_its_chain() {
 }
 
 #[test]
-fn nothing_is_offered_to_resume_from_unless_resumption_is_on() {
+fn nothing_is_offered_to_resume_from_where_resumption_is_off() {
     let app = Upstream::answering(OK);
-    let gateway = Gateway::before(&app);
+    let gateway = Setup::new(&app).site_tables("[site.tls]\nresumption = \"off\"").start();
     for version in VERSIONS {
         let sessions = Arc::new(Sessions::default());
         let resumption = Resumption::store(Arc::clone(&sessions) as Arc<dyn ClientSessionStore>);
