@@ -9,9 +9,9 @@ use std::sync::Arc;
 use crate::config::{self, Config, Report};
 use crate::identity::Claims;
 use crate::route::NameIndex;
-use crate::tls::SiteTls;
 use crate::tls::material::{load_client_ca, load_server};
 use crate::tls::revocation::ListFacts;
+use crate::tls::{ClientVerifier, SiteTls};
 
 /// All that a configuration says, ready to serve.
 #[derive(Debug)]
@@ -56,10 +56,7 @@ impl Generation {
         if report.has_errors() {
             return None;
         }
-        let names = sites.iter().flat_map(|site| {
-            site.config.server_names.iter().map(|name| (&name.value, site.number))
-        });
-        let names = NameIndex::new(names);
+        let names = names(&config.sites);
         Some(Self { config, sites, names })
     }
 
@@ -86,6 +83,26 @@ impl Generation {
     }
 }
 
+/// What a site believes client certificates by, without the rest of the site.
+#[derive(Debug)]
+pub struct Trust {
+    /// Who judges by it.
+    pub verifier: Arc<ClientVerifier>,
+    anchors: Vec<Claims>,
+    lists: Vec<ListFacts>,
+}
+
+impl Trust {
+    /// Reads a site's CAs and revocation lists at `now`, Unix time; `None` after a problem was reported.
+    pub fn load(site: &config::Site, now: i64, report: &mut Report) -> Option<Self> {
+        let trust = load_client_ca(site, now, report)?;
+        let anchors = trust.anchors.iter().map(|ca| ca.claims.clone()).collect();
+        let lists = trust.lists.facts();
+        let verifier = ClientVerifier::of_site(site, trust, report)?;
+        Some(Self { verifier, anchors, lists })
+    }
+}
+
 /// Tells what is wrong with the files of a configuration that cannot be served anyway, so that one run tells
 /// all its problems.
 pub fn check_files(sites: &[config::Site], now: i64, report: &mut Report) {
@@ -98,13 +115,12 @@ fn judge_sites(sites: &[config::Site], now: i64, report: &mut Report) -> Vec<Arc
     for (number, site) in sites.iter().enumerate() {
         // Both are read before either is missed, so that one run reports the problems of both.
         let server = load_server(site, now, report);
-        let trust = load_client_ca(site, now, report);
+        let trust = Trust::load(site, now, report);
         let (Some(server), Some(trust)) = (server, trust) else {
             continue;
         };
-        let anchors = trust.anchors.iter().map(|ca| ca.claims.clone()).collect();
-        let lists = trust.lists.facts();
-        let Some(tls) = SiteTls::new(site, &server, trust, report) else {
+        let Trust { verifier, anchors, lists } = trust;
+        let Some(tls) = SiteTls::new(site, &server, verifier, report) else {
             continue;
         };
         let publicly_trusted = server.publicly_trusted;
@@ -112,4 +128,13 @@ fn judge_sites(sites: &[config::Site], now: i64, report: &mut Report) -> Vec<Arc
         judged.push(Arc::new(Site { number, config: site.clone(), tls, facts }));
     }
     judged
+}
+
+/// Which site answers to which name; a site counts by its place.
+pub fn names(sites: &[config::Site]) -> NameIndex {
+    let names = sites
+        .iter()
+        .enumerate()
+        .flat_map(|(number, site)| site.server_names.iter().map(move |name| (&name.value, number)));
+    NameIndex::new(names)
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod print;
 mod run;
 mod start;
@@ -45,6 +46,7 @@ Start here:
   mtls-gateway demo                        see it work, with nothing configured
   mtls-gateway check --config gateway.toml everything a start would load, and every problem at once
   mtls-gateway run --config gateway.toml   serve
+  mtls-gateway explain caller.pem          would this client get in, and why
 
 The smallest gateway.toml (the comments are Apache's lines):
   [[listener]]
@@ -83,6 +85,28 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Would this client get in? Judge a certificate as the handshake would, and say why
+    ///
+    /// Reads the configuration with its CAs, revocation lists and rules (but no private key), and judges the
+    /// certificates in FILE: the client's own first, then its intermediates, PEM or DER. Tells by which path and
+    /// rule the client gets in and with which headers to the app, or why it does not and what to change.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain {
+        /// The client's certificate and its intermediates; `-` reads standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Ask this site only, by one of its names
+        #[arg(long, value_name = "NAME")]
+        site: Option<String>,
+        /// Judge at this time, such as 2027-01-31 or 2027-01-31T08:00:00Z [default: now]
+        #[arg(long, value_name = "TIME", value_parser = explain::moment)]
+        at: Option<i64>,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
     /// See it work, with nothing configured
     ///
     /// Makes a CA and certificates in a temporary folder, starts a small app and the real gateway in front
@@ -113,6 +137,15 @@ Examples:
   mtls-gateway check --json | jq '.sites[].certificate.days_left'
 
 Exit codes: 0 ready to serve (there may be warnings), 78 wrong configuration.";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  mtls-gateway explain caller.pem
+  mtls-gateway explain caller.pem --site www.example.com --at 2027-01-31
+  openssl pkcs12 -in caller.p12 -nokeys | mtls-gateway explain -
+
+Exit codes: 0 at least one asked site lets it in, 1 none does, 64 FILE cannot be read or no site has that \
+name, 78 wrong configuration.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
@@ -162,6 +195,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let exit = match arguments.command {
         Command::Run { config } => run::run(&config.into()),
         Command::Check { config, json } => check::check(&config.into(), json),
+        Command::Explain { file, config, site, at, json } => {
+            let question = explain::Question { file: &file, site: site.as_deref(), at };
+            explain::explain(&config.into(), &question, json)
+        }
         Command::Demo { once, port } => demo::demo(port, once),
     };
     exit.into()

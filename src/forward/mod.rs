@@ -32,7 +32,7 @@ use crate::policy::{self, Reason};
 use crate::upstream::{Failure, Options, SendError, Upstreams};
 
 pub use body::{BodyError, RequestBody};
-pub use headers::client_identity::ClientIdentityHeaders;
+pub use headers::client_identity::{ClientIdentityHeaders, TooLong};
 pub use headers::reserved_names;
 pub use reply::Answer;
 pub use watched::WatchedBody;

@@ -8,7 +8,7 @@ mod rule;
 
 pub use refusal::{Reason, Refusal};
 
-use crate::config::Client;
+use crate::config::{Client, Located, Rule};
 use crate::identity::{Claims, Identity};
 
 /// The proof that a request of a verified identity was judged and may be forwarded, once.
@@ -29,18 +29,20 @@ pub enum Denial {
     NotAllowed(String),
 }
 
-/// Whether the site's rules admit a certificate. `deny` wins; an empty `allow` admits every verified one.
+/// Whether the site's rules admit a certificate, and by which of `allow`. `deny` wins; an empty `allow`
+/// admits every verified one.
 ///
 /// # Errors
 /// [`Denial`] that names the rule of `deny`, or the closest of `allow` with the fields that differ.
-pub fn admit(client: &Client, claims: &Claims) -> Result<(), Denial> {
+pub fn admit<'a>(client: &'a Client, claims: &Claims) -> Result<Option<&'a Located<Rule>>, Denial> {
     let mut denied = client.deny.iter();
     if let Some(denied) = denied.find(|denied| rule::fits(&denied.value, claims)) {
         return Err(Denial::Denied(denied.value.to_string()));
     }
     let mut allowed = client.allow.iter();
-    if client.allow.is_empty() || allowed.any(|allowed| rule::fits(&allowed.value, claims)) {
-        return Ok(());
+    let fitting = allowed.find(|allowed| rule::fits(&allowed.value, claims));
+    if client.allow.is_empty() || fitting.is_some() {
+        return Ok(fitting);
     }
     let mismatches = client.allow.iter();
     let mismatches = mismatches.map(|allowed| rule::mismatch(&allowed.value, claims));
@@ -55,5 +57,5 @@ pub fn admit(client: &Client, claims: &Claims) -> Result<(), Denial> {
 /// # Errors
 /// [`Denial`] as for [`admit`].
 pub fn judge(client: &Client, identity: &Identity) -> Result<Permit, Denial> {
-    admit(client, identity.claims()).map(|()| Permit(()))
+    admit(client, identity.claims()).map(|_| Permit(()))
 }

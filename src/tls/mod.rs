@@ -19,6 +19,7 @@ pub use acceptor::{
 };
 pub use client_hello::HelloFacts;
 pub use server_config::SiteTls;
+pub use verifier::{Admission, ClientVerifier};
 
 /// The time that certificates are judged by: seconds since 1970. A clock before that reads as 1970, when no
 /// certificate is valid.

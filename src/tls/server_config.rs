@@ -13,7 +13,7 @@ use crate::config::{Report, Site, TlsVersion};
 use crate::identity::Identity;
 use crate::policy::{Reason, Refusal};
 
-use super::material::{ClientTrust, ServerMaterial};
+use super::material::ServerMaterial;
 use super::sessions::Sessions;
 use super::verifier::ClientVerifier;
 
@@ -26,28 +26,14 @@ pub struct SiteTls {
 }
 
 impl SiteTls {
-    /// Builds a site's TLS from what was read. Problems go to `report`, with `None` for an answer.
+    /// Builds a site's TLS from its certificate, and from the verifier that judges its clients. Problems go to `report`, with `None` for an answer.
     pub fn new(
         site: &Site,
         server: &ServerMaterial,
-        trust: ClientTrust,
+        verifier: Arc<ClientVerifier>,
         report: &mut Report,
     ) -> Option<Self> {
-        let provider = Arc::new(provider());
-        let verifier = ClientVerifier::new(trust, site.client.clone(), Arc::clone(&provider));
-        let verifier = match verifier {
-            Ok(verifier) => Arc::new(verifier),
-            Err(failure) => {
-                let (ca, error) = *failure;
-                let span = site.client_ca.first().map(|path| path.span.clone()).unwrap_or_default();
-                let file = ca.file.display();
-                report
-                    .error(&span, format!("a CA in `{file}` cannot serve as a trust anchor"))
-                    .seen(format!("subject `{}`: {error:?}", ca.claims.subject))
-                    .fix("take it out of the file, or ask the CA for a certificate that follows RFC 5280");
-                return None;
-            }
-        };
+        let provider = Arc::clone(verifier.provider());
         let versions: &[_] = match site.tls.version_min {
             TlsVersion::V1_2 => &[&TLS13, &TLS12],
             TlsVersion::V1_3 => &[&TLS13],
@@ -109,6 +95,6 @@ fn sessions(site: &Site) -> Arc<dyn StoresServerSessions> {
 }
 
 /// aws-lc-rs with X25519MLKEM768 first, as the `prefer-post-quantum` feature orders its groups.
-fn provider() -> CryptoProvider {
+pub(super) fn provider() -> CryptoProvider {
     aws_lc_rs::default_provider()
 }

@@ -6,6 +6,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod run;
 mod support;
 mod usage;

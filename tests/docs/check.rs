@@ -26,17 +26,19 @@ fn the_keys_of_the_document_are_those_of_its_page() {
     assert_eq!(found, described.into_iter().map(str::to_owned).collect());
 }
 
-/// The paths of all keys that hold a value of their own. Rules have those of the configuration.
-fn collect(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+/// The paths of all keys that hold a value of their own. Rules have those of the configuration, and the
+/// CAs of a path those of a certificate.
+pub(crate) fn collect(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
-        Value::Object(members) => {
+        // Headers are named by the configuration.
+        Value::Object(members) if !path.ends_with(".headers") => {
             for (key, value) in members {
                 collect(value, format!("{path}.{key}").trim_start_matches('.'), found);
             }
         }
         Value::Array(items)
             if items.iter().any(Value::is_object)
-                && ![".allow", ".deny"].iter().any(|rules| path.ends_with(rules)) =>
+                && ![".allow", ".deny", ".path"].iter().any(|rules| path.ends_with(rules)) =>
         {
             for item in items {
                 collect(item, &format!("{path}[]"), found);

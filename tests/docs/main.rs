@@ -12,6 +12,7 @@
 
 mod blocks;
 mod check;
+mod explain;
 mod log;
 mod shell;
 mod stage;

@@ -45,7 +45,7 @@ pub struct ClientIdentityHeaders(Result<Vec<(HeaderName, HeaderValue)>, TooLong>
 /// An identity that does not fit into `bytes_max`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the identity headers need {bytes} bytes; the ceiling is {bytes_max}")]
-pub(in crate::forward) struct TooLong {
+pub struct TooLong {
     bytes: usize,
     bytes_max: usize,
 }
@@ -62,6 +62,16 @@ impl ClientIdentityHeaders {
             legal.collect()
         });
         Self(fitted)
+    }
+
+    /// Name and value of each, for people who ask.
+    ///
+    /// # Errors
+    /// [`TooLong`].
+    pub fn lines(&self) -> Result<Vec<(String, String)>, TooLong> {
+        let lines = self.0.as_ref().map_err(Clone::clone)?;
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        Ok(lines.iter().map(|(name, value)| (name.to_string(), text(value))).collect())
     }
 
     /// Sets them on a request from which every spelling has been removed.

@@ -1,6 +1,7 @@
 //! The verification of a client's certificate: the reason this gateway exists.
 //!
-//! rustls asks here during the handshake. The story of a judgement, [`ClientVerifier::judge`]: read the
+//! rustls asks here during the handshake, and `explain` at a desk. The story of a judgement,
+//! [`ClientVerifier::examine`]: read the
 //! certificate → take the anchors that are valid now (`anchors`) → choose which of the certificates at hand may
 //! take part (`candidates`) → let rustls-webpki find a path, which our own checks narrow (`path`, `usage`)
 //! → apply the site's rules. Where it ends early, `explain` and `nearest` find the words. The outcome, with
@@ -9,6 +10,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -16,7 +18,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use crate::config::Client;
+use crate::config::{Client, Located, Report, Rule, Site};
 use crate::identity::{Claims, Identity};
 use crate::policy::{self, Reason, Refusal};
 
@@ -35,7 +37,7 @@ mod usage;
 
 use anchors::Anchors;
 use explain::Scene;
-use path::{Failure, Judge};
+use path::{Failure, Judge, Path};
 
 tokio::task_local! {
     /// What the verifier found in the handshake that is running. Set around each handshake by the
@@ -46,9 +48,20 @@ tokio::task_local! {
 /// What verification found.
 pub(super) type Outcome = Result<Arc<Identity>, Refusal>;
 
+/// A certificate that is let in, and why.
+#[derive(Debug)]
+pub struct Admission<'a> {
+    /// Whom it speaks for.
+    pub identity: Arc<Identity>,
+    /// The CAs of the path that was found, from the issuer of the client's certificate to the anchor.
+    pub cas: Vec<Claims>,
+    /// The rule of `allow` that admits it; `None` where there is none to fit.
+    pub rule: Option<&'a Located<Rule>>,
+}
+
 /// Judges the client certificates of one site.
 #[derive(Debug)]
-pub(super) struct ClientVerifier {
+pub struct ClientVerifier {
     anchors: Anchors,
     /// The operator's intermediates, which complete chains and end none.
     helpers: Vec<Certificate>,
@@ -60,11 +73,29 @@ pub(super) struct ClientVerifier {
 }
 
 impl ClientVerifier {
+    /// A site's verifier, which trusts `trust`. A problem goes to `report`, with `None` for an answer.
+    pub fn of_site(site: &Site, trust: ClientTrust, report: &mut Report) -> Option<Arc<Self>> {
+        let provider = Arc::new(super::server_config::provider());
+        match Self::new(trust, site.client.clone(), provider) {
+            Ok(verifier) => Some(Arc::new(verifier)),
+            Err(failure) => {
+                let (ca, error) = *failure;
+                let span = site.client_ca.first().map(|path| path.span.clone()).unwrap_or_default();
+                let file = ca.file.display();
+                report
+                    .error(&span, format!("a CA in `{file}` cannot serve as a trust anchor"))
+                    .seen(format!("subject `{}`: {error:?}", ca.claims.subject))
+                    .fix("take it out of the file, or ask the CA for a certificate that follows RFC 5280");
+                None
+            }
+        }
+    }
+
     /// A verifier that trusts `trust` and admits by `rules`.
     ///
     /// # Errors
     /// The CA that cannot serve as a trust anchor.
-    pub(super) fn new(
+    fn new(
         trust: ClientTrust,
         rules: Client,
         provider: Arc<CryptoProvider>,
@@ -84,6 +115,10 @@ impl ClientVerifier {
         })
     }
 
+    pub(super) fn provider(&self) -> &Arc<CryptoProvider> {
+        &self.provider
+    }
+
     /// Judges a chain by everything but the proof that the client holds its key. The chain comes back with
     /// a refusal.
     pub(super) fn judge(
@@ -97,15 +132,38 @@ impl ClientVerifier {
         if let Some(identity) = self.verdicts.get(hash, seconds) {
             return Ok(identity);
         }
-        match self.judge_anew(end_entity, intermediates, now) {
-            Ok(identity) => {
-                self.verdicts.put(hash, &identity, seconds);
-                Ok(identity)
-            }
-            Err(refusal) => {
-                let chain = std::iter::once(end_entity).chain(intermediates);
-                Err(refusal.with_chain(chain.map(AsRef::as_ref)))
-            }
+        let identity = self.examine(end_entity, intermediates, now)?.identity;
+        self.verdicts.put(hash, &identity, seconds);
+        Ok(identity)
+    }
+
+    /// The same without a memory of earlier verdicts, and with the reasons for a good one.
+    ///
+    /// # Errors
+    /// The refusal, with the chain.
+    pub(super) fn examine(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Admission<'_>, Refusal> {
+        self.judge_anew(end_entity, intermediates, now).map_err(|refusal| {
+            let chain = std::iter::once(end_entity).chain(intermediates);
+            refusal.with_chain(chain.map(AsRef::as_ref))
+        })
+    }
+
+    /// [`ClientVerifier::examine`] of certificates in DER, the client's own first, at a moment in Unix time.
+    ///
+    /// # Errors
+    /// The refusal, with the chain.
+    pub fn explain(&self, chain: &[Vec<u8>], now: i64) -> Result<Admission<'_>, Refusal> {
+        let chain: Vec<_> =
+            chain.iter().map(|der| CertificateDer::from_slice(der.as_slice())).collect();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now).unwrap_or(0)));
+        match chain.split_first() {
+            Some((own, others)) => self.examine(own, others, now),
+            None => Err(Refusal::new(Reason::NoCertificate, "has no certificate")),
         }
     }
 
@@ -114,7 +172,7 @@ impl ClientVerifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Outcome {
+    ) -> Result<Admission<'_>, Refusal> {
         let claims = Claims::from_der(end_entity).map_err(|malformed| {
             Refusal::new(Reason::Malformed, format!("presented what is {malformed}"))
         })?;
@@ -128,7 +186,7 @@ impl ClientVerifier {
             algorithms: self.provider.signature_verification_algorithms.all,
         };
         let found = judge.verify(end_entity, &candidates, now);
-        let path_valid_until = found.or_else(|failure| {
+        let Path { cas, valid_until } = found.or_else(|failure| {
             let error = match failure {
                 Failure::Ours(refusal) => return Err(refusal),
                 Failure::Engine(error) => error,
@@ -147,14 +205,15 @@ impl ClientVerifier {
             })
         })?;
         usage::check_end_entity(&claims, self.rules.extended_key_usage)?;
-        policy::admit(&self.rules, &claims).map_err(|denial| {
+        let rule = policy::admit(&self.rules, &claims).map_err(|denial| {
             let sentence = format!("presented a certificate that is not admitted: {denial}");
             Refusal::new(Reason::NotAllowed, sentence)
         })?;
         let presented = std::iter::once(end_entity).chain(intermediates);
         let chain = presented.map(|certificate| certificate.to_vec()).collect();
-        let valid_until = claims.not_after.min(path_valid_until);
-        Ok(Arc::new(Identity::of_verified(claims, chain, valid_until)))
+        let valid_until = claims.not_after.min(valid_until);
+        let identity = Arc::new(Identity::of_verified(claims, chain, valid_until));
+        Ok(Admission { identity, cas, rule })
     }
 }
 

@@ -4,7 +4,7 @@
 //! out is checked here on each path that it finds, before it settles for one: a path that fails ours
 //! makes it look for another. `docs/reference/path-validation.md` lists who checks what.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use webpki::{EndEntityCert, Error, VerifiedPath};
@@ -27,6 +27,15 @@ pub(super) enum Failure {
     Ours(Refusal),
 }
 
+/// A path that holds, above the client's own certificate.
+#[derive(Debug)]
+pub(super) struct Path {
+    /// Its CAs, from the one that issued to the client to the anchor.
+    pub(super) cas: Vec<Claims>,
+    /// When the first of them, or of the revocation lists that were asked, runs out: Unix time.
+    pub(super) valid_until: i64,
+}
+
 /// What a path is judged by.
 pub(super) struct Judge<'a> {
     pub(super) anchors: &'a InForce<'a>,
@@ -36,19 +45,19 @@ pub(super) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Finds a path that holds; the answer is when the first certificate above the client's runs out.
+    /// Finds a path that holds.
     pub(super) fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
         candidates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<i64, Failure> {
-        let accepted = Cell::new(None);
+    ) -> Result<Path, Failure> {
+        let accepted = RefCell::new(None);
         let refused = RefCell::new(None);
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let judge = |path: &VerifiedPath<'_>| match self.check(path, seconds) {
-            Ok(valid_until) => {
-                accepted.set(Some(valid_until));
+            Ok(path) => {
+                accepted.replace(Some(path));
                 Ok(())
             }
             Err(refusal) => {
@@ -68,14 +77,14 @@ impl Judge<'_> {
         );
         // A path that reached an anchor says more than those that did not.
         match (found, refused.into_inner()) {
-            (Ok(_), _) => accepted.get().ok_or(Failure::Engine(Error::UnknownIssuer)),
+            (Ok(_), _) => accepted.into_inner().ok_or(Failure::Engine(Error::UnknownIssuer)),
             (Err(_), Some(refusal)) => Err(Failure::Ours(refusal)),
             (Err(error), None) => Err(Failure::Engine(error)),
         }
     }
 
     /// Judges the CAs of a path that webpki holds to be right.
-    fn check(&self, path: &VerifiedPath<'_>, now: i64) -> Result<i64, Refusal> {
+    fn check(&self, path: &VerifiedPath<'_>, now: i64) -> Result<Path, Refusal> {
         let rule = self.rules.extended_key_usage;
         let anchor = self.anchors.certificate_of(path.anchor());
         let root = anchor.ok_or_else(|| {
@@ -84,7 +93,7 @@ impl Judge<'_> {
         let anchor = &root.claims;
         usage::check_issuer(anchor, rule)?;
         let mut valid_until = anchor.not_after;
-        let (mut count, mut counted_by_anchor) = (0, 0);
+        let (mut cas, mut counted_by_anchor) = (Vec::new(), 0);
         for certificate in path.intermediate_certificates() {
             let claims = Claims::from_der(&certificate.der()).map_err(|malformed| {
                 let sentence = format!("presented a chain with what is {malformed}");
@@ -92,9 +101,9 @@ impl Judge<'_> {
             })?;
             usage::check_issuer(&claims, rule)?;
             valid_until = valid_until.min(claims.not_after);
-            count += 1;
             // RFC 5280 section 6.1.4 (l): a CA that certifies its own next key is no further level.
             counted_by_anchor += u32::from(!claims.is_self_issued());
+            cas.push(claims);
         }
         if let Some(most) = anchor.usage.path_len.filter(|most| counted_by_anchor > *most) {
             let sentence = format!(
@@ -104,17 +113,18 @@ impl Judge<'_> {
             );
             return Err(Refusal::new(Reason::PathLength, sentence));
         }
-        let most = self.rules.chain_depth_max;
+        let (count, most) = (cas.len(), self.rules.chain_depth_max);
         if count > most {
             let sentence = format!(
                 "presented a chain with {count} intermediates, of which `chain_depth_max` allows {most}"
             );
             return Err(Refusal::new(Reason::PathLength, sentence));
         }
-        if self.rules.crl.is_empty() {
-            return Ok(valid_until);
+        if !self.rules.crl.is_empty() {
+            valid_until = valid_until.min(self.check_revocation(path, root, now)?);
         }
-        Ok(valid_until.min(self.check_revocation(path, root, now)?))
+        cas.push(anchor.clone());
+        Ok(Path { cas, valid_until })
     }
 
     /// Asks the revocation lists; the answer is when the first of those that were used runs out.
