@@ -11,14 +11,14 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 use crate::config::Client;
 use crate::identity::{Claims, Identity};
-use crate::policy::{self, Reason, Refusal};
+use crate::policy::{self, LetIn, Reason, Refusal};
 
 use super::material::{Certificate, ClientTrust, TrustedCa};
 use super::revocation::RevocationLists;
@@ -29,6 +29,7 @@ mod candidates;
 mod explain;
 mod nearest;
 mod path;
+mod proof;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -40,11 +41,18 @@ use path::{Failure, Judge};
 tokio::task_local! {
     /// What the verifier found in the handshake that is running. Set around each handshake by the
     /// acceptor; rustls offers no other way from a verifier to the connection it works for.
-    pub(super) static OUTCOME: RefCell<Option<Outcome>>;
+    pub(super) static OUTCOME: RefCell<Option<Finding>>;
 }
 
 /// What verification found.
 pub(super) type Outcome = Result<Arc<Identity>, Refusal>;
+
+/// The outcome, and what the site's mode made of it.
+pub(super) struct Finding {
+    pub(super) outcome: Outcome,
+    /// Whether rustls was told to go on.
+    pub(super) goes_on: bool,
+}
 
 /// Judges the client certificates of one site.
 #[derive(Debug)]
@@ -82,6 +90,18 @@ impl ClientVerifier {
             provider,
             verdicts: Verdicts::default(),
         })
+    }
+
+    /// What becomes of a client, by the outcome for the chain that it presented and by the site's mode.
+    ///
+    /// # Errors
+    /// The refusal of a client that is not let in.
+    pub(super) fn let_in(
+        &self,
+        outcome: Outcome,
+        chain: &[CertificateDer<'_>],
+    ) -> Result<LetIn, Refusal> {
+        policy::let_in(self.rules.mode, outcome, chain.iter().map(AsRef::as_ref))
     }
 
     /// Judges a chain by everything but the proof that the client holds its key. The chain comes back with
@@ -163,6 +183,10 @@ impl ClientCertVerifier for ClientVerifier {
         &self.hints
     }
 
+    fn client_auth_mandatory(&self) -> bool {
+        !policy::lets_in(self.rules.mode, Reason::NoCertificate, 0)
+    }
+
     fn verify_client_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -170,12 +194,18 @@ impl ClientCertVerifier for ClientVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let outcome = self.judge(end_entity, intermediates, now);
+        let (mode, presented) = (self.rules.mode, 1 + intermediates.len());
         let verdict = match &outcome {
             Ok(_) => Ok(ClientCertVerified::assertion()),
+            // rustls may go on; the acceptor sees by the outcome that nobody was verified.
+            Err(refusal) if policy::lets_in(mode, refusal.reason, presented) => {
+                Ok(ClientCertVerified::assertion())
+            }
             Err(refusal) => Err(Error::InvalidCertificate(alert_for(refusal.reason))),
         };
         // Nobody listens when rustls is driven by something else than the acceptor; the verdict stands.
-        let _ = OUTCOME.try_with(|slot| slot.replace(Some(outcome)));
+        let finding = Finding { outcome, goes_on: verdict.is_ok() };
+        let _ = OUTCOME.try_with(|slot| slot.replace(Some(finding)));
         verdict
     }
 
@@ -186,7 +216,7 @@ impl ClientCertVerifier for ClientVerifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, dss, algorithms)
+        proof::tls12(message, cert, dss, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -196,7 +226,7 @@ impl ClientCertVerifier for ClientVerifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, dss, algorithms)
+        proof::tls13(message, cert, dss, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
