@@ -6,6 +6,7 @@ use tracing::{error, info, warn};
 
 use crate::app::App;
 use crate::config::{Report, Severity};
+use crate::generation::Generation;
 use crate::observe::logging;
 use crate::process;
 use crate::serve::Stop;
@@ -29,6 +30,7 @@ pub(super) fn run(config: &Chosen) -> Exit {
         return Exit::Configuration;
     }
     log_warnings(&report);
+    log_modes(&generation);
     let sites = generation.sites.len();
     let drain_timeout = generation.config.runtime.drain_timeout;
     let stop = Stop::default();
@@ -68,6 +70,17 @@ fn log_warnings(report: &Report) {
             let (seen, why) = (problem.seen.as_deref(), problem.why.as_deref());
             let fix = problem.fix.as_deref();
             warn!(file, line, seen, why, fix, "{}", problem.what);
+        }
+    }
+}
+
+/// Says of each site that serves unverified clients that it does: the log is where an auditor asks.
+fn log_modes(generation: &Generation) {
+    for site in &generation.sites {
+        let client = &site.config.client;
+        if let Some(who) = client.mode.unverified() {
+            let site = site.config.server_names[0].value.to_string();
+            info!(site, mode = client.mode.as_str(), "unverified clients reach the app: {who}");
         }
     }
 }

@@ -77,8 +77,8 @@ const WORDS: &[Word] = &[
     },
     Word {
         names: &["ssl_verify_client", "SSLVerifyClient"],
-        ours: None,
-        fix: "remove it: a client certificate is always required, of a CA that `client_ca` names",
+        ours: Some(("site.client", "mode")),
+        fix: "remove it if it says `on` or `require`, which holds without a word; else write `mode = \"optional\"`, or `mode = \"request\"` for `optional_no_ca`, in `[site.client]`",
     },
     Word {
         names: &["ssl_verify_depth", "SSLVerifyDepth"],

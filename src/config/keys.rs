@@ -67,6 +67,7 @@ pub const KEYS: &[Key] = &[
     Key { table: "site", name: "upstream", unset: Required(r#""http://127.0.0.1:8080""#) },
     Key { table: "site", name: "allow_plaintext_upstream", unset: Default("false") },
 
+    Key { table: "site.client", name: "mode", unset: Default(r#""require""#) },
     Key { table: "site.client", name: "extended_key_usage", unset: Default(r#""if_present""#) },
     Key { table: "site.client", name: "chain_depth_max", unset: Default("5") },
     Key { table: "site.client", name: "ca_hints", unset: Default(r#""all""#) },

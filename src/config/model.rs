@@ -157,6 +157,8 @@ impl fmt::Display for Endpoint {
 /// `[site.client]`
 #[derive(Clone, Debug)]
 pub struct Client {
+    /// What becomes of a client without a verified certificate.
+    pub mode: ClientMode,
     /// Rules of which one must fit the client; empty admits whoever the CA vouches for.
     pub allow: Vec<Located<Rule>>,
     /// Rules of which none may fit, whatever `allow` says.
@@ -175,6 +177,39 @@ pub struct Client {
     pub crl_missing: OnDoubt,
     /// What to do when the list has run out.
     pub crl_expired: OnDoubt,
+}
+
+/// `mode = "..."`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientMode {
+    /// Nobody is let in without one.
+    Require,
+    /// Who shows none is let in unverified; one that is shown must verify and be admitted.
+    Optional,
+    /// Everybody is let in, and the app is told what became of the certificate.
+    Request,
+}
+
+impl ClientMode {
+    /// Its word in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Require => "require",
+            Self::Optional => "optional",
+            Self::Request => "request",
+        }
+    }
+
+    /// Who reaches the app unverified, in words; `None` is nobody.
+    pub fn unverified(self) -> Option<&'static str> {
+        match self {
+            Self::Require => None,
+            Self::Optional => Some("clients without a certificate"),
+            Self::Request => Some(
+                "clients without a certificate, and with one that does not verify or is not admitted",
+            ),
+        }
+    }
 }
 
 /// `crl_check = "..."`

@@ -1,4 +1,4 @@
-//! From a verified connection's request to its response. [`exchange`] begins and ends it; `forward`, below,
+//! From the request of a connection to its response. [`exchange`] begins and ends it; `forward`, below,
 //! is the path of a request in order, and each of its steps is a file beside this one.
 
 mod body;
@@ -26,9 +26,8 @@ use tracing::warn;
 
 use crate::config::{self, ServerName};
 use crate::generation::{Generation, Site};
-use crate::identity::Identity;
 use crate::observe::{Exchange, ExchangeFacts, Outcome, RequestId};
-use crate::policy::{self, Reason};
+use crate::policy::{self, Reason, Verdict};
 use crate::upstream::{Failure, Options, SendError, Upstreams};
 
 pub use body::{BodyError, RequestBody};
@@ -49,8 +48,8 @@ pub struct Caller {
     pub generation: Arc<Generation>,
     /// The site that its server name chose.
     pub site: Arc<Site>,
-    /// Whom the client proved to be.
-    pub identity: Arc<Identity>,
+    /// Whom the client proved to be, or why it is served unverified.
+    pub verdict: Verdict,
     /// The same for the app.
     pub identity_headers: ClientIdentityHeaders,
     /// The client's address.
@@ -161,8 +160,8 @@ async fn forward(
         let cause = foreign_host(host.name, site);
         return Err(Denied::new(Answer::Misdirected, cause));
     }
-    // What a verified client may do.
-    let permit = policy::judge(&site.client, &caller.identity)
+    // What such a client may do.
+    let permit = policy::judge(&site.client, &caller.verdict)
         .map_err(|denial| Denied::new(Answer::NotAllowed, denial.to_string()))?;
     if let (Some(length), Some(max)) =
         (request.body().size_hint().exact(), site.limits.body_bytes_max)
@@ -259,7 +258,7 @@ fn begin(
         version: request.version(),
         host: host.to_owned(),
         peer: caller.peer,
-        identity: Arc::clone(&caller.identity),
+        verdict: caller.verdict.clone(),
         site: caller.site.config.server_names[0].value.to_string(),
         logged: caller.generation.config.log.access,
     };

@@ -19,7 +19,7 @@ pub enum Answer {
     PlainHttp,
     /// Verified, but not admitted.
     NotAllowed,
-    /// Verified when the connection began, and not trusted any more.
+    /// Let in when the connection began, and not trusted any more.
     NotTrusted(Reason),
     /// A method that the gateway does not forward.
     MethodNotAllowed,
@@ -84,7 +84,7 @@ impl Answer {
                 (S::FORBIDDEN, "not-allowed", "this client certificate is not admitted here")
             }
             Self::NotTrusted(_) => {
-                (S::FORBIDDEN, "not-trusted", "this client certificate is not trusted any more")
+                (S::FORBIDDEN, "not-trusted", "this client is not trusted any more")
             }
             Self::MethodNotAllowed => {
                 (S::METHOD_NOT_ALLOWED, "method-not-allowed", "this method is not forwarded")

@@ -4,12 +4,11 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use tokio::time::Instant;
 use tracing::info;
 
-use crate::identity::Identity;
+use crate::policy::Verdict;
 
 /// Names one exchange in logs, in the app's `X-Request-Id` and in the gateway's own answers:
 /// 32 hexadecimal digits, random.
@@ -56,8 +55,8 @@ pub struct ExchangeFacts {
     pub host: String,
     /// The client's address.
     pub peer: std::net::SocketAddr,
-    /// Who asks.
-    pub identity: Arc<Identity>,
+    /// Who asks, as far as it is known.
+    pub verdict: Verdict,
     /// The first name of the site.
     pub site: String,
     /// Whether to write an access line.
@@ -172,7 +171,8 @@ impl Drop for Exchange {
             request_bytes = self.request_bytes.get(),
             response_bytes = self.response_bytes.get(),
             peer = %self.facts.peer,
-            identity = self.facts.identity.name(),
+            identity = self.facts.verdict.identity().map_or("", |identity| identity.name()),
+            verify = %self.facts.verdict,
             site = self.facts.site,
             upstream = self.upstream.borrow().as_str(),
             cause,

@@ -6,4 +6,4 @@ mod refusal;
 pub mod terminal;
 
 pub use exchange::{Exchange, ExchangeFacts, Outcome, RequestId};
-pub use refusal::{ConnectionFacts, log_refusal};
+pub use refusal::{ConnectionFacts, log_let_in, log_refusal};

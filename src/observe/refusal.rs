@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::policy::{Reason, Refusal};
 
@@ -42,4 +42,15 @@ pub fn log_refusal(facts: &ConnectionFacts, refusal: &Refusal, live: bool) {
     } else {
         warn!(target: "refusal", reason, live, %peer, %local, sni, versions, alpn, chain, request_id, "the client {sentence}");
     }
+}
+
+/// Logs that a client is served unverified in spite of the certificate that it sent. `live` as above.
+pub fn log_let_in(facts: &ConnectionFacts, refusal: &Refusal, live: bool) {
+    let sni = facts.server_name.as_deref().unwrap_or_default();
+    let versions = facts.versions.join(", ");
+    let alpn = facts.alpn.join(", ");
+    let chain = refusal.chain.join(" | ");
+    let (reason, sentence) = (refusal.reason.as_str(), &refusal.sentence);
+    let (peer, local) = (facts.peer, facts.local);
+    info!(target: "unverified", reason, live, %peer, %local, sni, versions, alpn, chain, "the client {sentence}; `mode` lets it in unverified");
 }

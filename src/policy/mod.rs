@@ -1,24 +1,26 @@
-//! What a verified client may do: pure rules from an [`Identity`] to a [`Permit`] or a [`Denial`].
+//! What a client may do: pure rules from a [`Verdict`] to a [`Permit`] or a [`Denial`].
 //!
 //! A [`Permit`] travels with the request and is used up by the upstream, so that code that forwards
 //! a request nobody judged does not compile.
 
 mod refusal;
 mod rule;
+mod verdict;
 
 pub use refusal::{Reason, Refusal};
+pub use verdict::{Failed, LetIn, Verdict, let_in, lets_in};
 
-use crate::config::{Client, Located, Rule};
-use crate::identity::{Claims, Identity};
+use crate::config::{Client, ClientMode, Located, Rule};
+use crate::identity::Claims;
 
-/// The proof that a request of a verified identity was judged and may be forwarded, once.
+/// The proof that a request was judged by its client's verdict and may be forwarded, once.
 ///
 /// Its one constructor is [`judge`].
 #[derive(Debug)]
 #[must_use]
 pub struct Permit(());
 
-/// Why a verified certificate is not admitted; reads well after "it is not admitted:".
+/// Why a client is not admitted; reads well after "it is not admitted:".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// A rule of `deny` speaks of it: the rule.
@@ -27,6 +29,9 @@ pub enum Denial {
     /// No rule of `allow` does: the closest one, and what differed.
     #[error("no rule of `allow` fits it; the closest is {0}")]
     NotAllowed(String),
+    /// The client is not verified, and the site's `mode` lets no such client in.
+    #[error("its verdict is {0}, and `mode = \"{mode}\"`", mode = .1.as_str())]
+    Unverified(String, ClientMode),
 }
 
 /// Whether the site's rules admit a certificate, and by which of `allow`. `deny` wins; an empty `allow`
@@ -52,10 +57,15 @@ pub fn admit<'a>(client: &'a Client, claims: &Claims) -> Result<Option<&'a Locat
     Err(Denial::NotAllowed(closest))
 }
 
-/// Judges one request of a verified client.
+/// Judges one request: of a verified client by the rules, of any other by the site's mode alone.
 ///
 /// # Errors
-/// [`Denial`] as for [`admit`].
-pub fn judge(client: &Client, identity: &Identity) -> Result<Permit, Denial> {
-    admit(client, identity.claims()).map(|_| Permit(()))
+/// [`Denial`] as for [`admit`], or that the client is not verified and would have to be.
+pub fn judge(client: &Client, verdict: &Verdict) -> Result<Permit, Denial> {
+    match verdict {
+        Verdict::Verified(identity) => _ = admit(client, identity.claims())?,
+        unverified if unverified.is_served(client.mode) => {}
+        unverified => return Err(Denial::Unverified(unverified.to_string(), client.mode)),
+    }
+    Ok(Permit(()))
 }

@@ -24,8 +24,8 @@ use tracing::debug;
 use crate::config;
 use crate::forward::{self, Answer, WatchedBody};
 use crate::generation::{Generation, Site};
-use crate::observe::{ConnectionFacts, RequestId, log_refusal};
-use crate::policy::{Reason, Refusal};
+use crate::observe::{ConnectionFacts, RequestId, log_let_in, log_refusal};
+use crate::policy::{LetIn, Reason, Refusal};
 use crate::tls::{self, Established, HelloFailure, TlsStream};
 
 use super::activity::{Activity, Expiry};
@@ -69,16 +69,20 @@ pub(super) async fn serve(
     let verified = timeout(limit, verify(&generation, stream, &mut facts)).await;
     let refused = match verified {
         Ok(Ok((site, established))) => {
-            let Established { stream, identity, http2, is_resumed, version } = established;
-            let name = identity.name();
-            debug!(%peer, site = site.number, identity = name, version, http2, is_resumed, "verified");
+            let Established { stream, client, http2, is_resumed, version } = established;
+            let LetIn { verdict, in_spite_of } = client;
+            if let Some(refusal) = in_spite_of {
+                log_let_in(&facts, &refusal, false);
+            }
+            let identity = verdict.identity().map_or("", |identity| identity.name());
+            debug!(%peer, site = site.number, identity, verify = %verdict, version, http2, is_resumed, "let in");
             let standing = Standing::new(
                 Rc::clone(&worker),
                 facts,
                 epoch,
                 generation,
                 Arc::clone(&site),
-                identity,
+                verdict,
             );
             return serve_http(worker, standing, &site.config, stream, http2).await;
         }

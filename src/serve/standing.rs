@@ -1,8 +1,9 @@
-//! How a verified connection stands with the trust in force. What the handshake verified holds until a new
-//! generation comes or the first certificate of the verified path runs out; then the stored chain is
-//! judged again, in full, by the site that its server name leads to now. A connection that passes goes on
-//! under the new generation and notices nothing. One that does not has lost its standing for good: its
-//! requests are refused and it is closed.
+//! How a connection stands with the trust in force. What the handshake found holds until a new generation
+//! comes or the first certificate of the verified path runs out; then the stored chain is judged again, in
+//! full, by the site that its server name leads to now. A connection that passes goes on under the new
+//! generation and notices nothing. One that does not pass, but whose site lets such clients in, goes on
+//! unverified: its next requests say so. Any other has lost its standing for good: its requests are refused
+//! and it is closed.
 //!
 //! Asking costs one integer and one time comparison.
 
@@ -16,9 +17,8 @@ use tokio::time::Instant;
 
 use crate::forward::{Caller, ClientIdentityHeaders};
 use crate::generation::{Generation, Site};
-use crate::identity::Identity;
-use crate::observe::{ConnectionFacts, log_refusal};
-use crate::policy::{Reason, Refusal};
+use crate::observe::{ConnectionFacts, log_let_in, log_refusal};
+use crate::policy::{LetIn, Reason, Refusal, Verdict};
 use crate::tls::unix_now;
 
 use super::worker::Worker;
@@ -32,7 +32,8 @@ pub(super) struct Standing {
     caller: RefCell<Rc<Caller>>,
     /// The trust epoch that the caller was judged in.
     epoch: Cell<u64>,
-    /// Until when the verdict holds at most: Unix time, and the same on the clock of timers.
+    /// Until when the verdict holds at most: Unix time, and the same on the clock of timers. That there is no
+    /// verified certificate holds until the next generation.
     valid_until: Cell<i64>,
     expires: Cell<Option<Instant>>,
     /// Why it is lost.
@@ -40,17 +41,17 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    /// The standing of a connection that was verified under `generation`, which was current in `epoch`.
+    /// The standing of a connection that was judged under `generation`, which was current in `epoch`.
     pub(super) fn new(
         worker: Rc<Worker>,
         facts: ConnectionFacts,
         epoch: u64,
         generation: Arc<Generation>,
         site: Arc<Site>,
-        identity: Arc<Identity>,
+        verdict: Verdict,
     ) -> Self {
-        let valid_until = identity.valid_until();
-        let caller = caller(&worker, &facts, generation, site, identity);
+        let valid_until = valid_until(&verdict);
+        let caller = caller(&worker, &facts, generation, site, verdict);
         Self {
             worker,
             facts,
@@ -99,21 +100,27 @@ impl Standing {
         // The epoch was read first: a generation that comes between the two is judged once more.
         self.epoch.set(epoch);
         let generation = self.worker.shared.generation.load_full();
-        let chain = Rc::clone(&self.caller.borrow());
-        let verdict = match generation.site(self.facts.server_name.as_deref()) {
-            Some(site) => site.tls.judge(chain.identity.chain()).map(|identity| (site, identity)),
+        let before = Rc::clone(&self.caller.borrow());
+        let judged = match generation.site(self.facts.server_name.as_deref()) {
+            Some(site) => site.tls.judge(before.verdict.chain()).map(|client| (site, client)),
             None => {
                 let name = self.facts.server_name.as_deref().unwrap_or_default();
                 let sentence = format!("came for `{name}`, which no site serves any more");
                 Err(Refusal::new(Reason::UnknownServerName, sentence))
             }
         };
-        match verdict {
-            Ok((site, identity)) => {
-                self.valid_until.set(identity.valid_until());
-                self.expires.set(expiry(identity.valid_until()));
+        match judged {
+            Ok((site, LetIn { verdict, in_spite_of })) => {
+                if let Some(refusal) = in_spite_of
+                    && before.verdict.identity().is_some()
+                {
+                    log_let_in(&self.facts, &refusal, true);
+                }
+                let until = valid_until(&verdict);
+                self.valid_until.set(until);
+                self.expires.set(expiry(until));
                 let site = Arc::clone(site);
-                let caller = caller(&self.worker, &self.facts, generation, site, identity);
+                let caller = caller(&self.worker, &self.facts, generation, site, verdict);
                 self.caller.replace(Rc::new(caller));
             }
             Err(refusal) => {
@@ -130,16 +137,23 @@ fn caller(
     facts: &ConnectionFacts,
     generation: Arc<Generation>,
     site: Arc<Site>,
-    identity: Arc<Identity>,
+    verdict: Verdict,
 ) -> Caller {
+    let config = &site.config;
+    let headers =
+        ClientIdentityHeaders::new(&verdict, config.client.mode, &config.identity_headers);
     Caller {
         generation,
-        identity_headers: ClientIdentityHeaders::new(&identity, &site.config.identity_headers),
+        identity_headers: headers,
         site,
-        identity,
+        verdict,
         peer: facts.peer,
         upstreams: Rc::clone(&worker.upstreams),
     }
+}
+
+fn valid_until(verdict: &Verdict) -> i64 {
+    verdict.identity().map_or(i64::MAX, |identity| identity.valid_until())
 }
 
 /// When the second after `valid_until` begins, as a timer knows it.

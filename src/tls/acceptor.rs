@@ -13,13 +13,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::StartHandshake;
 
 use crate::config::TlsVersion;
-use crate::identity::Identity;
-use crate::policy::{Reason, Refusal};
+use crate::policy::{LetIn, Reason, Refusal};
 
 use super::alert::alert_name;
 use super::client_hello::{HelloFacts, offered_versions};
 use super::server_config::SiteTls;
-use super::verifier::OUTCOME;
+use super::verifier::{Finding, OUTCOME, Outcome};
 
 /// A client's stream after the handshake.
 pub type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
@@ -34,8 +33,8 @@ pub struct ClientHello {
 pub struct Established {
     /// The encrypted stream.
     pub stream: TlsStream,
-    /// Whom the client proved to be.
-    pub identity: Arc<Identity>,
+    /// Whom the client proved to be, or why it is let in unverified.
+    pub client: LetIn,
     /// Whether HTTP/2 was agreed on.
     pub http2: bool,
     /// Whether the client resumed a session.
@@ -154,35 +153,31 @@ impl ClientHello {
     ) -> Result<Established, (Refusal, Option<TcpStream>)> {
         let start = StartHandshake::from_parts(self.accepted, stream);
         let handshake = start.into_stream(Arc::clone(&site.config)).into_fallible();
-        let (result, outcome) = OUTCOME
+        let (result, finding) = OUTCOME
             .scope(RefCell::new(None), async {
                 let result = handshake.await;
                 (result, OUTCOME.with(RefCell::take))
             })
             .await;
-        match (result, outcome) {
-            (Ok(stream), Some(Ok(identity))) => Ok(established(stream, identity)),
-            (Ok(stream), None) => {
-                // A resumed session skips the verifier; its chain is judged here instead, before a byte of
-                // the first request is read.
+        match (result, finding) {
+            (Ok(stream), finding) => {
+                // A resumed session skips the verifier, and a client without a certificate never meets it.
+                // Both are judged here instead, before a byte of the first request is read. An outcome that
+                // is a refusal counts as one unless the site's mode passes over it.
                 let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-                match site.judge_certificates(chain) {
-                    Ok(identity) => Ok(established(stream, identity)),
+                match site.judge_certificates(finding.map(|finding| finding.outcome), chain) {
+                    Ok(client) => Ok(established(stream, client)),
                     Err(refusal) => Err((refusal, Some(stream.into_inner().0))),
                 }
             }
-            (Ok(stream), Some(Err(refusal))) => {
-                // rustls went on although the verifier said no: never to be seen, never let in.
-                Err((refusal, Some(stream.into_inner().0)))
+            (Err((_, stream)), Some(Finding { outcome: Err(refusal), goes_on: false })) => {
+                Err((refusal, Some(stream)))
             }
-            (Err((_, stream)), Some(Err(refusal))) => Err((refusal, Some(stream))),
-            (Err((error, stream)), verified) => {
-                let identity = verified.and_then(Result::ok);
+            (Err((error, stream)), finding) => {
+                let outcome = finding.map(|finding| finding.outcome);
                 let refusal = match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>())
                 {
-                    Some(error) => {
-                        explain(error, &self.facts, site.version_min, identity.as_deref())
-                    }
+                    Some(error) => explain(error, &self.facts, site.version_min, outcome),
                     None => Refusal::new(Reason::Closed, closed_sentence(&error)),
                 };
                 Err((refusal, Some(stream)))
@@ -191,7 +186,7 @@ impl ClientHello {
     }
 }
 
-fn established(stream: TlsStream, identity: Arc<Identity>) -> Established {
+fn established(stream: TlsStream, client: LetIn) -> Established {
     let connection = stream.get_ref().1;
     let http2 = connection.alpn_protocol() == Some(b"h2");
     let is_resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
@@ -199,15 +194,16 @@ fn established(stream: TlsStream, identity: Arc<Identity>) -> Established {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
         _ => "TLS 1.2",
     };
-    Established { stream, identity, http2, is_resumed, version }
+    Established { stream, client, http2, is_resumed, version }
 }
 
-/// The refusal for an error of rustls. `identity` is known if the client's chain had verified by then.
+/// The refusal for an error of rustls. `outcome` is there if the client had presented a certificate by then,
+/// which was no reason to end the handshake.
 fn explain(
     error: &Error,
     facts: &HelloFacts,
     oldest: TlsVersion,
-    identity: Option<&Identity>,
+    outcome: Option<Outcome>,
 ) -> Refusal {
     let refusal = match error {
         Error::NoCertificatesPresented => {
@@ -230,14 +226,21 @@ fn explain(
                 format!("offered only {offered}; the oldest version spoken here is {oldest}");
             Refusal::new(Reason::TlsTooOld, sentence)
         }
-        Error::InvalidCertificate(_) | Error::PeerMisbehaved(_) if identity.is_some() => {
+        Error::InvalidCertificate(_) | Error::PeerMisbehaved(_) if outcome.is_some() => {
+            // With a key that cannot be read or is not accepted nothing can be proved; that is what to tell.
+            if let Some(Err(refusal)) = outcome.as_ref()
+                && matches!(refusal.reason, Reason::Malformed | Reason::UnsupportedAlgorithm)
+            {
+                return refusal.clone();
+            }
             let sentence = "presented a certificate without proving that it holds its key";
             Refusal::new(Reason::BadCertificateVerify, sentence)
         }
         other => Refusal::new(Reason::TlsFailure, format!("failed the TLS handshake: {other}")),
     };
-    match identity {
-        Some(identity) => refusal.with_chain([identity.der()]),
+    match outcome {
+        Some(Ok(identity)) => refusal.with_chain([identity.der()]),
+        Some(Err(passed_over)) => Refusal { chain: passed_over.chain, ..refusal },
         None => refusal,
     }
 }

@@ -10,12 +10,11 @@ use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 
 use crate::config::{Report, Site, TlsVersion};
-use crate::identity::Identity;
-use crate::policy::{Reason, Refusal};
+use crate::policy::{LetIn, Reason, Refusal};
 
 use super::material::ServerMaterial;
 use super::sessions::Sessions;
-use super::verifier::ClientVerifier;
+use super::verifier::{ClientVerifier, Outcome};
 
 /// Everything a handshake for one site needs.
 #[derive(Clone, Debug)]
@@ -65,24 +64,31 @@ impl SiteTls {
     }
 
     /// Judges a chain, the client's own certificate first, by everything that this site asks for at this
-    /// moment, but for the proof that the client holds its key.
+    /// moment, but for the proof that the client holds its key. An empty chain is a client without one.
     ///
     /// # Errors
-    /// The refusal, with the chain.
-    pub fn judge(&self, chain: &[Vec<u8>]) -> Result<Arc<Identity>, Refusal> {
+    /// The refusal, with the chain, of a client that is not let in.
+    pub fn judge(&self, chain: &[Vec<u8>]) -> Result<LetIn, Refusal> {
         let chain: Vec<_> =
             chain.iter().map(|der| CertificateDer::from_slice(der.as_slice())).collect();
-        self.judge_certificates(&chain)
+        self.judge_certificates(None, &chain)
     }
 
+    /// The same; `outcome` is the verifier's, where it has judged this very chain just now.
     pub(super) fn judge_certificates(
         &self,
+        outcome: Option<Outcome>,
         chain: &[CertificateDer<'_>],
-    ) -> Result<Arc<Identity>, Refusal> {
-        match chain.split_first() {
-            Some((own, others)) => self.verifier.judge(own, others, UnixTime::now()),
-            None => Err(Refusal::new(Reason::NoCertificate, "has no certificate")),
-        }
+    ) -> Result<LetIn, Refusal> {
+        let outcome = match (outcome, chain.split_first()) {
+            (Some(outcome), _) => outcome,
+            (None, Some((own, others))) => self.verifier.judge(own, others, UnixTime::now()),
+            (None, None) => {
+                let sentence = "has no certificate, and this site requires one";
+                Err(Refusal::new(Reason::NoCertificate, sentence))
+            }
+        };
+        self.verifier.let_in(outcome, chain)
     }
 }
 

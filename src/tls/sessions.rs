@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 
 use rustls::server::StoresServerSessions;
 
+/// The longest session that is kept. It holds the chain that the client presented, which may fill a handshake
+/// message; who presents so much makes a full handshake each time.
+const BYTES_MAX: usize = 16 * 1024;
+
 /// A bounded store whose entries end after a while.
 pub(super) struct Sessions {
     lifetime: Duration,
@@ -48,6 +52,9 @@ impl Entries {
 
 impl StoresServerSessions for Sessions {
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
+        if value.len() > BYTES_MAX {
+            return false;
+        }
         let now = Instant::now();
         let ends = now + self.lifetime;
         let mut entries = self.entries();
@@ -93,6 +100,15 @@ mod tests {
         assert_eq!(sessions.get(b"a"), None);
         assert_eq!(sessions.get(b"b"), Some(b"b".to_vec()));
         assert_eq!(sessions.get(b"c"), Some(b"c".to_vec()));
+    }
+
+    #[test]
+    fn a_session_with_a_chain_without_measure_is_not_kept() {
+        let sessions = Sessions::new(Duration::from_secs(60), 2);
+        assert!(!sessions.put(b"a".to_vec(), vec![0; BYTES_MAX + 1]));
+        assert_eq!(sessions.get(b"a"), None);
+        assert!(sessions.entries().by_age.is_empty());
+        assert!(sessions.put(b"a".to_vec(), vec![0; BYTES_MAX]));
     }
 
     #[test]

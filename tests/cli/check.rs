@@ -74,6 +74,33 @@ fn the_rules_of_a_site_are_printed() {
 }
 
 #[test]
+fn a_site_that_serves_unverified_clients_is_said_to() {
+    let place = Place::new();
+    let app = TcpListener::bind(any_port()).unwrap();
+    for (mode, who) in [
+        ("require", None),
+        ("optional", Some("clients without a certificate\n")),
+        ("request", Some("clients without a certificate, and with one that does not verify")),
+    ] {
+        let tables = format!("[site.client]\nmode = \"{mode}\"\n");
+        let config = place.config(any_port(), app.local_addr().unwrap(), &tables);
+        let output = check(&config);
+        let summary = stdout(&output);
+        match who {
+            None => assert!(!summary.contains("\n  mode "), "{summary}"),
+            Some(who) => {
+                let said = format!(
+                    "  mode                {mode}\n{:22}reach the app unverified: {who}",
+                    ""
+                );
+                assert!(summary.contains(&said), "{summary}");
+            }
+        }
+        assert_eq!(check_json(&config).1["sites"][0]["mode"], mode);
+    }
+}
+
+#[test]
 fn an_app_that_is_down_is_noted_and_no_error() {
     let place = Place::new();
     // Bound and dropped: nobody listens there now.

@@ -93,6 +93,19 @@ fn a_client_that_does_not_is_told_why() {
 }
 
 #[test]
+fn a_client_that_goes_on_unverified_is_not_said_to_get_in() {
+    let (place, _, config) = place("mode = \"request\"");
+    let stranger = Authority::root("Stranger").unwrap().client("caller").issue().unwrap();
+    let file = place.write("stranger.pem", stranger.certificate_pem());
+    let said = explain(&config, &file, &[]);
+    assert_eq!(said.status.code(), Some(1));
+    assert!(stdout(&said).contains("x-ssl-client-verify: FAILED:unknown-ca"), "{}", stdout(&said));
+    let site = &json(&config, &file)["sites"][0];
+    assert_eq!(site["admitted"], false);
+    assert_eq!(site["unverified"], "FAILED:unknown-ca");
+}
+
+#[test]
 fn another_moment_can_be_asked_about() {
     let (place, ca, config) = place("");
     let soon = unix_now() + 10 * DAY;

@@ -12,6 +12,7 @@ mod identity_formats;
 mod layers;
 mod limits;
 mod live;
+mod modes;
 mod mtls;
 mod pkits;
 mod resumption;

@@ -1,7 +1,9 @@
 //! `curl`: HTTP/1.1 and HTTP/2 over both versions of TLS, bodies of every kind, and what it does when it
 //! is refused.
 
-use crate::stage::Stage;
+use crate::material::Folder;
+use crate::process::are_installed;
+use crate::stage::{SITE, Stage};
 
 /// 32 MiB, and a little that fills no buffer.
 const LARGE: usize = 32 * 1024 * 1024 + 17;
@@ -82,6 +84,27 @@ fn who_shows_no_certificate_gets_an_alert_and_the_app_sees_nothing() {
         assert_eq!(stage.gateway.next_refusal(), "no-certificate");
     }
     assert!(stage.app.saw_no_more());
+}
+
+#[test]
+fn who_shows_no_certificate_is_served_where_it_is_optional_and_the_app_is_told() {
+    if !are_installed(&["openssl", "python3", "curl"]) {
+        return;
+    }
+    let site = format!("{SITE}\n[site.client]\nmode = \"optional\"\n");
+    let mut stage = Stage::with_site(Folder::with_household(), &site);
+    let url = stage.origin("www.example.com");
+    for (http, tls, _) in DIALECTS {
+        let arguments = [http, "--tls-max", tls, "-H", "X-SSL-Client-S-DN: CN=callback", &url];
+        stage.curl_as_nobody(&arguments).text();
+        let seen = stage.app.next();
+        assert_eq!(seen.headers("x-ssl-client-verify"), ["NONE"]);
+        assert!(seen.headers("x-ssl-client-s-dn").is_empty());
+        stage.curl(&arguments).text();
+        let seen = stage.app.next();
+        assert_eq!(seen.headers("x-ssl-client-verify"), ["SUCCESS"]);
+        assert_eq!(seen.headers("x-ssl-client-s-dn").len(), 1);
+    }
 }
 
 #[test]

@@ -255,3 +255,32 @@ fn command(stage: &Stage) -> Command {
     openssl.current_dir(stage.folder.path());
     openssl
 }
+
+#[test]
+fn where_everybody_is_let_in_the_key_of_a_version_1_certificate_is_asked_for_all_the_same() {
+    if !are_installed(&["openssl", "python3"]) {
+        return;
+    }
+    let folder = Folder::with_household();
+    // Newer openssl makes version 1 only when told to, and older knows no such option.
+    folder.shell(
+        "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+             -config openssl.cnf -subj /CN=old -keyout old.key -out old.csr
+         openssl x509 -req -x509v1 -days 9 -in old.csr -signkey old.key -out old.crt ||
+         openssl x509 -req -days 9 -in old.csr -signkey old.key -out old.crt",
+    );
+    let site = format!("{SITE}\n[site.client]\nmode = \"request\"\n");
+    let mut stage = Stage::with_site(folder, &site);
+    for flag in ["-tls1_3", "-tls1_2"] {
+        let own = ["-cert", "old.crt", "-key", "old.key", flag];
+        let said = s_client(&stage, &[&own, &NAME]).text();
+        assert!(said.contains("HTTP/1.1 200 OK"), "{said}");
+        let seen = stage.app.next();
+        assert_eq!(seen.headers("x-ssl-client-verify"), ["FAILED:x509-v1"]);
+        assert!(seen.headers("x-ssl-client-s-dn").is_empty());
+        let event = stage.gateway.next_event("unverified");
+        assert_eq!(event["reason"], "x509-v1");
+        s_client(&stage, &[&["-cert", "client.crt", "-key", "client.key", flag], &NAME]).text();
+        assert_eq!(stage.app.next().headers("x-ssl-client-verify"), ["SUCCESS"]);
+    }
+}

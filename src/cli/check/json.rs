@@ -68,6 +68,7 @@ fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
             TlsVersion::V1_2 => "1.2",
             TlsVersion::V1_3 => "1.3",
         },
+        "mode": site.config.client.mode.as_str(),
         "crl": site.facts.lists.iter().map(list).collect::<Vec<_>>(),
         "allow": site.config.client.allow.iter().map(rule).collect::<Vec<_>>(),
         "deny": site.config.client.deny.iter().map(rule).collect::<Vec<_>>(),

@@ -78,6 +78,11 @@ impl Page {
             self.fact("", &format!("{} entries, {next}, {kib} KiB of memory", list.entries));
         }
         let client = &site.config.client;
+        if let Some(who) = client.mode.unverified() {
+            let (warning, reset) = (self.palette.warning, self.palette.reset);
+            self.fact("mode", client.mode.as_str());
+            self.fact("", &format!("{warning}reach the app unverified{reset}: {who}"));
+        }
         if client.allow.is_empty() {
             self.fact("admits", "every certificate of these CAs");
         }

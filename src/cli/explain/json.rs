@@ -32,6 +32,7 @@ fn site(verdict: &Verdict<'_>, explanation: &Explanation<'_>) -> Value {
     json!({
         "server_names": names.map(|name| name.value.to_string()).collect::<Vec<_>>(),
         "admitted": admitted.is_some(),
+        "unverified": verdict.unverified(explanation.presented.len()),
         "path": admitted.map(|admitted| path(admitted, explanation)),
         "rule": admitted.and_then(|admitted| Some(admitted.rule.as_ref()?.value.to_string())),
         "valid_until": admitted.map(|admitted| timestamp_text(admitted.identity.valid_until())),

@@ -10,12 +10,13 @@ mod text;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::{self, Config, Faulty, Located, Report, Rule};
 use crate::forward::ClientIdentityHeaders;
 use crate::generation::{self, Trust};
 use crate::identity::{Claims, Identity};
-use crate::policy::Refusal;
+use crate::policy::{self, Refusal};
 use crate::process;
 use crate::tls::material::presented_chain;
 
@@ -52,9 +53,18 @@ struct Verdict<'a> {
     outcome: Result<Admitted, Refusal>,
 }
 
+impl Verdict<'_> {
+    /// The verdict that the app is told, where the site's `mode` lets a refused client through unverified.
+    fn unverified(&self, presented: usize) -> Option<String> {
+        let reason = self.outcome.as_ref().err()?.reason;
+        let is_let_in = policy::lets_in(self.site.client.mode, reason, presented);
+        is_let_in.then(|| format!("FAILED:{reason}"))
+    }
+}
+
 /// Why a client gets in, and what the app is told of it.
 struct Admitted {
-    identity: std::sync::Arc<Identity>,
+    identity: Arc<Identity>,
     /// From the issuer of the client's certificate to the anchor.
     cas: Vec<Claims>,
     rule: Option<Located<Rule>>,
@@ -117,7 +127,8 @@ fn judge(
     at: i64,
 ) -> Result<Admitted, Refusal> {
     let admission = trust.verifier.explain(presented, at)?;
-    let headers = ClientIdentityHeaders::new(&admission.identity, &site.identity_headers);
+    let verdict = policy::Verdict::Verified(Arc::clone(&admission.identity));
+    let headers = ClientIdentityHeaders::new(&verdict, site.client.mode, &site.identity_headers);
     Ok(Admitted {
         headers: headers.lines().map_err(|too_long| too_long.to_string()),
         identity: admission.identity,

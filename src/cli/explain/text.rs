@@ -100,6 +100,11 @@ impl Page {
         self.line("");
         self.fact("reason", refusal.reason.as_str());
         self.fact("", &format!("the client {}", refusal.sentence));
+        if let Some(told) = verdict.unverified(explanation.presented.len()) {
+            let mode = verdict.site.client.mode.as_str();
+            self.fact("but goes on", &format!("unverified, by `mode = \"{mode}\"`"));
+            self.fact("app gets", &format!("x-ssl-client-verify: {told}"));
+        }
         for (number, der) in explanation.presented.iter().enumerate() {
             let label = if number == 0 { "certificate" } else { "then" };
             match Claims::from_der(der) {

@@ -1,7 +1,7 @@
 //! `[site.client]`: how a client's certificate is judged, and who is admitted and who is not, as rules whose
 //! patterns are read here once and for all.
 
-use crate::config::model::{CaHints, Client, CrlCheck, ExtendedKeyUsage, OnDoubt};
+use crate::config::model::{CaHints, Client, ClientMode, CrlCheck, ExtendedKeyUsage, OnDoubt};
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
 use crate::config::rule::{Condition, Rule};
@@ -29,7 +29,9 @@ pub(super) fn client(mut table: Table<'_>, reader: &Reader<'_>) -> Client {
     );
     let extended_key_usage = table.parsed("extended_key_usage", extended_key_usage);
     let crl_check = table.parsed("crl_check", crl_check);
+    let mode = table.parsed("mode", client_mode);
     Client {
+        mode: mode.map_or(ClientMode::Require, |mode| mode.value),
         allow,
         deny,
         extended_key_usage: extended_key_usage
@@ -41,6 +43,22 @@ pub(super) fn client(mut table: Table<'_>, reader: &Reader<'_>) -> Client {
         crl_missing: on_doubt(&mut table, "crl_missing"),
         crl_expired: on_doubt(&mut table, "crl_expired"),
     }
+}
+
+fn client_mode(text: &str) -> Result<ClientMode, Wrong> {
+    let fix = match text {
+        "require" => return Ok(ClientMode::Require),
+        "optional" => return Ok(ClientMode::Optional),
+        "request" => return Ok(ClientMode::Request),
+        "on" | "required" => "write `\"require\"`, which is what holds when nothing is written",
+        "optional_no_ca" | "want" => "write `\"request\"`, which does the same",
+        "off" | "none" => {
+            "write `\"optional\"` to let clients in that have no certificate; this gateway always \
+             asks for one, and a site where none is asked for belongs behind another server"
+        }
+        _ => "write `\"require\"`, `\"optional\"` or `\"request\"`",
+    };
+    Err(Wrong::new(format!("`mode` knows no `{text}`"), fix))
 }
 
 fn crl_check(text: &str) -> Result<CrlCheck, Wrong> {

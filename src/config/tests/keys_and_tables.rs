@@ -259,7 +259,7 @@ ssl_session_timeout = "5m""#), @r#"
     gateway.toml:13:1: unknown key `ssl_verify_client` in `[[site]]`
       13 | ssl_verify_client = "on"
          | ^^^^^^^^^^^^^^^^^
-      fix:  remove it: a client certificate is always required, of a CA that `client_ca` names
+      fix:  remove it if it says `on` or `require`, which holds without a word; else write `mode = "optional"`, or `mode = "request"` for `optional_no_ca`, in `[site.client]`
     gateway.toml:14:1: unknown key `proxy_pass` in `[[site]]`
       14 | proxy_pass = "http://127.0.0.1:80"
          | ^^^^^^^^^^
@@ -303,6 +303,6 @@ SSLVerifyClient = "require""#), @r#"
     gateway.toml:12:1: unknown key `SSLVerifyClient` in `[[site]]`
       12 | SSLVerifyClient = "require"
          | ^^^^^^^^^^^^^^^
-      fix:  remove it: a client certificate is always required, of a CA that `client_ca` names
+      fix:  remove it if it says `on` or `require`, which holds without a word; else write `mode = "optional"`, or `mode = "request"` for `optional_no_ca`, in `[site.client]`
     "#);
 }

@@ -93,7 +93,7 @@ fn the_lines_of_apache_are_answered_one_by_one() {
     gateway.toml:3:19: not TOML: a line of another server's configuration, `SSLVerifyClient`
       3 |   SSLVerifyClient require
         |                   ^
-      fix:  remove it: a client certificate is always required, of a CA that `client_ca` names
+      fix:  remove it if it says `on` or `require`, which holds without a word; else write `mode = "optional"`, or `mode = "request"` for `optional_no_ca`, in `[site.client]`
     "#);
 }
 
@@ -111,7 +111,7 @@ fn the_lines_of_nginx_are_answered_one_by_one() {
     gateway.toml:3:21: not TOML: a line of another server's configuration, `ssl_verify_client`
       3 |   ssl_verify_client on;
         |                     ^
-      fix:  remove it: a client certificate is always required, of a CA that `client_ca` names
+      fix:  remove it if it says `on` or `require`, which holds without a word; else write `mode = "optional"`, or `mode = "request"` for `optional_no_ca`, in `[site.client]`
     "#);
 }
 

@@ -307,3 +307,29 @@ crl_expired = false"#), @r#"
       fix:  write a text in double quotes
     "#);
 }
+
+#[test]
+fn modes_of_other_servers_are_answered_with_ours() {
+    let said = |word: &str| with(&format!("[site.client]\nmode = \"{word}\""));
+    for word in ["require", "optional", "request"] {
+        assert_eq!(said(word), "");
+    }
+    insta::assert_snapshot!(["on", "off", "optional_no_ca", "verify"].map(said).concat(), @r#"
+    gateway.toml:11:8: `mode` knows no `on`
+      11 | mode = "on"
+         |        ^^^^
+      fix:  write `"require"`, which is what holds when nothing is written
+    gateway.toml:11:8: `mode` knows no `off`
+      11 | mode = "off"
+         |        ^^^^^
+      fix:  write `"optional"` to let clients in that have no certificate; this gateway always asks for one, and a site where none is asked for belongs behind another server
+    gateway.toml:11:8: `mode` knows no `optional_no_ca`
+      11 | mode = "optional_no_ca"
+         |        ^^^^^^^^^^^^^^^^
+      fix:  write `"request"`, which does the same
+    gateway.toml:11:8: `mode` knows no `verify`
+      11 | mode = "verify"
+         |        ^^^^^^^^
+      fix:  write `"require"`, `"optional"` or `"request"`
+    "#);
+}

@@ -1,7 +1,7 @@
 //! Telling the app who called, in the families of headers that the site's `formats` lists.
 //!
-//! They are made once per connection, from the verified identity alone, and set last on each request. Each is
-//! one line, and nothing in a certificate can end a value and begin another. Together they stay below
+//! They are made once per verdict, from the verified identity alone, and set last on each request. A client
+//! without one has the verdict itself and nothing else. Each is one line, and nothing in a certificate can end a value and begin another. Together they stay below
 //! `bytes_max`: what is too long loses the chain first and the certificate next, and says so; a name or a
 //! fingerprint is never left out, so that where even those are too long, no request goes through.
 
@@ -16,11 +16,15 @@ mod xfcc;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use tracing::warn;
 
-use crate::config::{IdentityFormat, IdentityHeaders};
+use crate::config::{ClientMode, IdentityFormat, IdentityHeaders};
 use crate::identity::Identity;
+use crate::policy::Verdict;
 
 /// Says what was left out for being too long: `chain`, `certificate`, or both.
 const OMITTED: &str = "x-mtls-omitted";
+
+/// The verdict itself.
+const VERIFY: &str = "x-ssl-client-verify";
 
 /// What a header costs beside its name and value: `: ` and the end of the line.
 const LINE_OVERHEAD: usize = 4;
@@ -39,7 +43,7 @@ enum Detail {
 /// One header: its name in lower case, and its value.
 type Line = (&'static str, String);
 
-/// The headers of one identity, ready to be put on every request of its connection.
+/// The headers of one verdict, ready to be put on every request of its connection.
 pub struct ClientIdentityHeaders(Result<Vec<(HeaderName, HeaderValue)>, TooLong>);
 
 /// An identity that does not fit into `bytes_max`.
@@ -51,9 +55,14 @@ pub struct TooLong {
 }
 
 impl ClientIdentityHeaders {
-    /// The headers that speak for `identity`. What has to be left out is logged here, once.
-    pub fn new(identity: &Identity, config: &IdentityHeaders) -> Self {
-        let fitted = fit(identity, config).map(|lines| {
+    /// The headers that tell a verdict under a mode. What has to be left out is logged here, once.
+    pub fn new(verdict: &Verdict, mode: ClientMode, config: &IdentityHeaders) -> Self {
+        let fitted = match verdict.identity() {
+            Some(identity) => fit(identity, mode, config),
+            // Nothing else: an app that looks at a name alone must find none.
+            None => Ok(vec![(VERIFY, verdict.to_string())]),
+        };
+        let fitted = fitted.map(|lines| {
             // Every format escapes to printable ASCII, so each value is legal.
             let legal = lines.into_iter().filter_map(|(name, value)| {
                 let value = HeaderValue::try_from(value).ok()?;
@@ -88,15 +97,19 @@ impl ClientIdentityHeaders {
 }
 
 /// The most that can be said within the ceiling.
-fn fit(identity: &Identity, config: &IdentityHeaders) -> Result<Vec<Line>, TooLong> {
+fn fit(
+    identity: &Identity,
+    mode: ClientMode,
+    config: &IdentityHeaders,
+) -> Result<Vec<Line>, TooLong> {
     let bytes_max = config.bytes_max;
-    let whole = lines(identity, config, Detail::Whole);
+    let whole = lines(identity, mode, config, Detail::Whole);
     let bytes = size(&whole);
     if bytes <= bytes_max {
         return Ok(whole);
     }
-    let without_chain = lines(identity, config, Detail::WithoutChain);
-    let facts = lines(identity, config, Detail::Facts);
+    let without_chain = lines(identity, mode, config, Detail::WithoutChain);
+    let facts = lines(identity, mode, config, Detail::Facts);
     let both = match without_chain == whole {
         true => "certificate",
         false => "chain, certificate",
@@ -124,14 +137,24 @@ fn fit(identity: &Identity, config: &IdentityHeaders) -> Result<Vec<Line>, TooLo
     Err(TooLong { bytes, bytes_max })
 }
 
-fn lines(identity: &Identity, config: &IdentityHeaders, detail: Detail) -> Vec<Line> {
+fn lines(
+    identity: &Identity,
+    mode: ClientMode,
+    config: &IdentityHeaders,
+    detail: Detail,
+) -> Vec<Line> {
     let of = |format: &IdentityFormat| match format {
         IdentityFormat::XSsl => x_ssl::lines(identity, detail),
         IdentityFormat::Xfcc => xfcc::lines(identity, detail),
         IdentityFormat::Rfc9440 => rfc9440::lines(identity, detail),
         IdentityFormat::XForwardedTlsClientCert => x_forwarded_tls::lines(identity, detail),
     };
-    config.formats.iter().flat_map(of).collect()
+    let mut lines: Vec<_> = config.formats.iter().flat_map(of).collect();
+    // Where others come through too, every app can tell them apart by one header.
+    if mode != ClientMode::Require && !config.formats.contains(&IdentityFormat::XSsl) {
+        lines.push((VERIFY, x_ssl::VERIFIED.to_owned()));
+    }
+    lines
 }
 
 fn size(lines: &[Line]) -> usize {

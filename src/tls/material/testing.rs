@@ -10,9 +10,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::config::{
-    CaHints, Client, CrlCheck, Endpoint, ExtendedKeyUsage, IdentityFormat, IdentityHeaders,
-    Located, OnDoubt, Report, ServerName, Site, SiteLimits, Source, Timeouts, Tls, TlsVersion,
-    Upstream,
+    CaHints, Client, ClientMode, CrlCheck, Endpoint, ExtendedKeyUsage, IdentityFormat,
+    IdentityHeaders, Located, OnDoubt, Report, ServerName, Site, SiteLimits, Source, Timeouts, Tls,
+    TlsVersion, Upstream,
 };
 
 const TOML: &str = r#"[[listener]]
@@ -81,6 +81,7 @@ impl Lab {
                 0..0,
             ),
             client: Client {
+                mode: ClientMode::Require,
                 allow: Vec::new(),
                 deny: Vec::new(),
                 extended_key_usage: ExtendedKeyUsage::IfPresent,

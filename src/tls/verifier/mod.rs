@@ -13,14 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 use crate::config::{Client, Located, Report, Rule, Site};
 use crate::identity::{Claims, Identity};
-use crate::policy::{self, Reason, Refusal};
+use crate::policy::{self, LetIn, Reason, Refusal};
 
 use super::material::{Certificate, ClientTrust, TrustedCa};
 use super::revocation::RevocationLists;
@@ -31,6 +31,7 @@ mod candidates;
 mod explain;
 mod nearest;
 mod path;
+mod proof;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -42,7 +43,7 @@ use path::{Failure, Judge, Path};
 tokio::task_local! {
     /// What the verifier found in the handshake that is running. Set around each handshake by the
     /// acceptor; rustls offers no other way from a verifier to the connection it works for.
-    pub(super) static OUTCOME: RefCell<Option<Outcome>>;
+    pub(super) static OUTCOME: RefCell<Option<Finding>>;
 }
 
 /// What verification found.
@@ -57,6 +58,13 @@ pub struct Admission<'a> {
     pub cas: Vec<Claims>,
     /// The rule of `allow` that admits it; `None` where there is none to fit.
     pub rule: Option<&'a Located<Rule>>,
+}
+
+/// The outcome, and what the site's mode made of it.
+pub(super) struct Finding {
+    pub(super) outcome: Outcome,
+    /// Whether rustls was told to go on.
+    pub(super) goes_on: bool,
 }
 
 /// Judges the client certificates of one site.
@@ -117,6 +125,18 @@ impl ClientVerifier {
 
     pub(super) fn provider(&self) -> &Arc<CryptoProvider> {
         &self.provider
+    }
+
+    /// What becomes of a client, by the outcome for the chain that it presented and by the site's mode.
+    ///
+    /// # Errors
+    /// The refusal of a client that is not let in.
+    pub(super) fn let_in(
+        &self,
+        outcome: Outcome,
+        chain: &[CertificateDer<'_>],
+    ) -> Result<LetIn, Refusal> {
+        policy::let_in(self.rules.mode, outcome, chain.iter().map(AsRef::as_ref))
     }
 
     /// Judges a chain by everything but the proof that the client holds its key. The chain comes back with
@@ -222,6 +242,10 @@ impl ClientCertVerifier for ClientVerifier {
         &self.hints
     }
 
+    fn client_auth_mandatory(&self) -> bool {
+        !policy::lets_in(self.rules.mode, Reason::NoCertificate, 0)
+    }
+
     fn verify_client_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -229,12 +253,18 @@ impl ClientCertVerifier for ClientVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let outcome = self.judge(end_entity, intermediates, now);
+        let (mode, presented) = (self.rules.mode, 1 + intermediates.len());
         let verdict = match &outcome {
             Ok(_) => Ok(ClientCertVerified::assertion()),
+            // rustls may go on; the acceptor sees by the outcome that nobody was verified.
+            Err(refusal) if policy::lets_in(mode, refusal.reason, presented) => {
+                Ok(ClientCertVerified::assertion())
+            }
             Err(refusal) => Err(Error::InvalidCertificate(alert_for(refusal.reason))),
         };
         // Nobody listens when rustls is driven by something else than the acceptor; the verdict stands.
-        let _ = OUTCOME.try_with(|slot| slot.replace(Some(outcome)));
+        let finding = Finding { outcome, goes_on: verdict.is_ok() };
+        let _ = OUTCOME.try_with(|slot| slot.replace(Some(finding)));
         verdict
     }
 
@@ -245,7 +275,7 @@ impl ClientCertVerifier for ClientVerifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, dss, algorithms)
+        proof::tls12(message, cert, dss, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -255,7 +285,7 @@ impl ClientCertVerifier for ClientVerifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, dss, algorithms)
+        proof::tls13(message, cert, dss, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -57,7 +57,8 @@ impl Visit for Fields {
 pub fn collect() {
     static START: Once = Once::new();
     START.call_once(|| {
-        let of_ours = filter_fn(|metadata| ["access", "refusal"].contains(&metadata.target()));
+        let of_ours =
+            filter_fn(|metadata| ["access", "refusal", "unverified"].contains(&metadata.target()));
         let collector = Collector.with_filter(of_ours);
         tracing_subscriber::registry().with(collector).init();
     });

@@ -3,12 +3,15 @@
 use crate::identity::Identity;
 
 use super::encode::escaped_pem;
-use super::{Detail, Line};
+use super::{Detail, Line, VERIFY};
+
+/// What the verdict on a verified client is, as [`Verdict`](crate::policy::Verdict) shows it.
+pub(super) const VERIFIED: &str = "SUCCESS";
 
 pub(super) fn lines(identity: &Identity, detail: Detail) -> Vec<Line> {
     let claims = identity.claims();
     let mut lines = vec![
-        ("x-ssl-client-verify", "SUCCESS".to_owned()),
+        (VERIFY, VERIFIED.to_owned()),
         ("x-ssl-client-s-dn", claims.subject.clone()),
         ("x-ssl-client-i-dn", claims.issuer.clone()),
         ("x-ssl-client-serial", claims.serial.clone()),

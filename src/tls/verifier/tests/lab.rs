@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use time::OffsetDateTime;
 
 use super::super::{ClientVerifier, Outcome};
-use crate::config::{CaHints, Client, CrlCheck, ExtendedKeyUsage, OnDoubt};
+use crate::config::{CaHints, Client, ClientMode, CrlCheck, ExtendedKeyUsage, OnDoubt};
 use crate::identity::Claims;
 use crate::policy::Reason;
 use crate::tls::material::{ClientTrust, TrustedCa};
@@ -133,6 +133,7 @@ pub(super) fn trusting(roots: &[&Made]) -> Site {
             lists: RevocationLists::default(),
         },
         rules: Client {
+            mode: ClientMode::Require,
             allow: Vec::new(),
             deny: Vec::new(),
             extended_key_usage: ExtendedKeyUsage::IfPresent,
