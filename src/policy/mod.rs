@@ -3,6 +3,7 @@
 //! A [`Permit`] travels with the request and is used up by the upstream, so that code that forwards
 //! a request nobody judged does not compile.
 
+mod advice;
 mod refusal;
 mod rule;
 
@@ -27,6 +28,22 @@ pub enum Denial {
     /// No rule of `allow` does: the closest one, and what differed.
     #[error("no rule of `allow` fits it; the closest is {0}")]
     NotAllowed(String),
+}
+
+impl Denial {
+    /// What to change if the client is to be let in.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Denied(_) => {
+                "if this client is to be let in, remove the rule that the sentence names from `deny` in \
+                 `[site.client]`"
+            }
+            Self::NotAllowed(_) => {
+                "if this client is to be let in, add to `allow` in `[site.client]` a rule that fits its \
+                 certificate, or widen the closest one"
+            }
+        }
+    }
 }
 
 /// Whether the site's rules admit a certificate. `deny` wins; an empty `allow` admits every verified one.

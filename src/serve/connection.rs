@@ -114,7 +114,8 @@ async fn verify(
     let hello = match tls::read_client_hello(&mut stream).await {
         Ok(hello) => hello,
         Err(HelloFailure::PlainHttp) => {
-            let refusal = Refusal::new(Reason::NotTls, "spoke plain HTTP to the TLS port");
+            let refusal = Refusal::new(Reason::NotTls, "spoke plain HTTP to the TLS port")
+                .advising("write `https://` in the client's URL; this port speaks TLS only");
             let id = RequestId::random();
             facts.request_id = Some(id);
             let words = plain_response(Answer::PlainHttp, id);

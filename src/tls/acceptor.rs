@@ -124,7 +124,9 @@ pub async fn refuse_unknown_server_name(stream: &mut TcpStream, name: &str) -> R
     // The client may be gone, which does not matter.
     let _ = stream.write_all(&alert_record(UNRECOGNIZED_NAME)).await;
     let sentence = format!("asked for `{name}`, which is in no site's `server_names`");
-    Refusal::new(Reason::UnknownServerName, sentence)
+    Refusal::new(Reason::UnknownServerName, sentence).advising(format!(
+        "correct the host in the client's URL, or add `{name}` to a site's `server_names`"
+    ))
 }
 
 /// Alerts that are sent before rustls has a connection to send them on (RFC 8446 section 6.2).
@@ -213,9 +215,7 @@ fn explain(
         Error::NoCertificatesPresented => {
             Refusal::new(Reason::NoCertificate, "sent no certificate, and this site requires one")
         }
-        Error::AlertReceived(alert) => {
-            Refusal::new(Reason::ClientAlert, client_alert_sentence(*alert))
-        }
+        Error::AlertReceived(alert) => client_alert(*alert),
         Error::PeerIncompatible(
             PeerIncompatible::Tls12NotOfferedOrEnabled
             | PeerIncompatible::Tls12NotOffered
@@ -228,7 +228,16 @@ fn explain(
             };
             let sentence =
                 format!("offered only {offered}; the oldest version spoken here is {oldest}");
-            Refusal::new(Reason::TlsTooOld, sentence)
+            let refusal = Refusal::new(Reason::TlsTooOld, sentence);
+            if oldest > TlsVersion::V1_2
+                && facts.versions.iter().any(|version| version == "TLS 1.2")
+            {
+                refusal.advising(
+                    "have the client updated to TLS 1.3, or set `version_min = \"1.2\"` in `[site.tls]`",
+                )
+            } else {
+                refusal
+            }
         }
         Error::InvalidCertificate(_) | Error::PeerMisbehaved(_) if identity.is_some() => {
             let sentence = "presented a certificate without proving that it holds its key";
@@ -242,7 +251,7 @@ fn explain(
     }
 }
 
-fn client_alert_sentence(alert: AlertDescription) -> String {
+fn client_alert(alert: AlertDescription) -> Refusal {
     use AlertDescription as A;
     let about_ours = matches!(
         alert,
@@ -255,9 +264,13 @@ fn client_alert_sentence(alert: AlertDescription) -> String {
     );
     let name = alert_name(alert);
     if about_ours {
-        format!("refused this gateway's certificate with the alert {name}")
+        let sentence = format!("refused this gateway's certificate with the alert {name}");
+        Refusal::new(Reason::ClientAlert, sentence).advising(
+            "run `mtls-gateway check`: is `certificate` complete, in date, for the name that the client asks for, \
+             and from a CA that the client trusts?",
+        )
     } else {
-        format!("ended the handshake with the alert {name}")
+        Refusal::new(Reason::ClientAlert, format!("ended the handshake with the alert {name}"))
     }
 }
 
