@@ -17,7 +17,7 @@ use crate::identity::Identity;
 use crate::policy::{Reason, Refusal};
 
 use super::alert::alert_name;
-use super::client_hello::{HelloFacts, offered_versions};
+use super::client_hello::HelloFacts;
 use super::server_config::SiteTls;
 use super::verifier::OUTCOME;
 
@@ -86,18 +86,16 @@ pub async fn read_client_hello(stream: &mut TcpStream) -> Result<ClientHello, He
         match acceptor.accept() {
             Ok(Some(accepted)) => {
                 let hello = accepted.client_hello();
-                let alpn = hello.alpn().into_iter().flatten();
                 let facts = HelloFacts {
+                    // It chooses the site, so it is rustls's.
                     server_name: hello.server_name().map(str::to_ascii_lowercase),
-                    versions: offered_versions(&raw),
-                    alpn: alpn.map(|name| name.escape_ascii().to_string()).collect(),
+                    ..HelloFacts::read(&raw)
                 };
                 return Ok(ClientHello { accepted, facts });
             }
             Ok(None) => {}
             Err((mut error, mut alert)) => {
-                let facts =
-                    HelloFacts { versions: offered_versions(&raw), ..HelloFacts::default() };
+                let facts = HelloFacts::read(&raw);
                 let mut bytes = Vec::new();
                 // Into memory, which cannot fail.
                 let _ = alert.write_all(&mut bytes);
