@@ -121,8 +121,9 @@ pub(crate) fn clip(text: String, max: usize) -> String {
         return text;
     }
     let kept = max.saturating_sub(DOTS.len());
-    let head = text.floor_char_boundary(kept - kept / 3);
-    let tail = text.ceil_char_boundary(text.len() - kept / 3);
+    let (head_max, tail_min) = (kept - kept / 3, text.len() - kept / 3);
+    let head = (0..=head_max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let tail = (tail_min..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     format!("{}{DOTS}{}", &text[..head], &text[tail..])
 }
 

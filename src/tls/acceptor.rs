@@ -49,7 +49,7 @@ pub enum HelloFailure {
     /// The client spoke plain HTTP to the TLS port: worth an answer that says so.
     PlainHttp,
     /// Anything else, with what could be read of it; the alert is already sent where there is one.
-    Refused(Refusal, HelloFacts),
+    Refused(Refusal, Box<HelloFacts>),
 }
 
 /// Reads a ClientHello, whole, however it is cut into records and segments.
@@ -74,7 +74,7 @@ pub async fn read_client_hello(stream: &mut TcpStream) -> Result<ClientHello, He
         if raw.len() > BYTES_MAX {
             let sentence = "sent a ClientHello that has no end";
             let refusal = Refusal::new(Reason::TlsFailure, sentence);
-            return Err(HelloFailure::Refused(refusal, HelloFacts::default()));
+            return Err(HelloFailure::Refused(refusal, Box::default()));
         }
         let mut unread = &chunk[..count];
         while !unread.is_empty() {
@@ -111,7 +111,7 @@ pub async fn read_client_hello(stream: &mut TcpStream) -> Result<ClientHello, He
                 // The client may be gone, which does not matter.
                 let _ = stream.write_all(&bytes).await;
                 let refusal = explain(&error, &facts, TlsVersion::V1_2, None);
-                return Err(HelloFailure::Refused(refusal, facts));
+                return Err(HelloFailure::Refused(refusal, Box::new(facts)));
             }
         }
     }
@@ -293,12 +293,12 @@ fn not_tls(bytes: &[u8]) -> HelloFailure {
     }
     let seen = bytes[..bytes.len().min(16)].escape_ascii();
     let sentence = format!("did not speak TLS: its first bytes were `{seen}`");
-    HelloFailure::Refused(Refusal::new(Reason::NotTls, sentence), HelloFacts::default())
+    HelloFailure::Refused(Refusal::new(Reason::NotTls, sentence), Box::default())
 }
 
 fn closed(how: &str) -> HelloFailure {
     let sentence = format!("closed the connection before a ClientHello: {how}");
-    HelloFailure::Refused(Refusal::new(Reason::Closed, sentence), HelloFacts::default())
+    HelloFailure::Refused(Refusal::new(Reason::Closed, sentence), Box::default())
 }
 
 fn closed_sentence(error: &io::Error) -> String {

@@ -14,6 +14,7 @@ mod limits;
 mod live;
 mod mtls;
 mod pkits;
+mod refusals;
 mod resumption;
 mod revocation;
 mod rules;
