@@ -130,6 +130,7 @@ pub const KEYS: &[Key] = &[
     Key { table: "log", name: "format", unset: Default(r#""text""#) },
     Key { table: "log", name: "level", unset: Default(r#""info""#) },
     Key { table: "log", name: "access", unset: Default("true") },
+    Key { table: "log", name: "refusals_per_minute", unset: Default("10") },
 
     Key { table: "runtime", name: "workers", unset: Default(r#""auto""#) },
     Key { table: "runtime", name: "drain_timeout", unset: Default(r#""30s""#) },

@@ -48,6 +48,8 @@ pub struct Log {
     pub level: Located<String>,
     /// Whether each exchange writes an access line.
     pub access: bool,
+    /// Refusals that are told a minute, for each source and reason; `None` sets no limit.
+    pub refusals_per_minute: Option<u32>,
 }
 
 /// How log lines look.

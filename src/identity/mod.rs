@@ -6,6 +6,7 @@
 mod claims;
 mod distinguished_name;
 mod pattern;
+mod short_form;
 mod usage;
 
 pub(crate) use claims::timestamp_text;
@@ -13,6 +14,7 @@ pub use claims::{Claims, Malformed};
 pub(crate) use distinguished_name::rfc4514;
 pub use distinguished_name::{Attribute, attributes};
 pub use pattern::{Field, NotAPattern, Pattern};
+pub(crate) use short_form::{clip, short_chain};
 pub use usage::{KeyUsage, Usage};
 
 /// The verified end-entity certificate of a client.

@@ -3,7 +3,9 @@
 mod exchange;
 pub mod logging;
 mod refusal;
+mod refusals;
 pub mod terminal;
 
 pub use exchange::{Exchange, ExchangeFacts, Outcome, RequestId};
-pub use refusal::{ConnectionFacts, log_let_in, log_refusal};
+pub use refusal::{ConnectionFacts, RefusalEvent, log_let_in};
+pub use refusals::Refusals;

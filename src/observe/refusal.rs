@@ -1,8 +1,9 @@
-//! The one event that a refused client leaves in the log.
+//! The one event that a refused client leaves in the log: all that explains it, of a length that a log can
+//! bear, because each part of it is.
 
 use std::net::SocketAddr;
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::policy::{Reason, Refusal};
 
@@ -21,36 +22,87 @@ pub struct ConnectionFacts {
     pub versions: Vec<String>,
     /// The application protocols that it offered.
     pub alpn: Vec<String>,
+    /// The signature schemes that it offered.
+    pub signature_schemes: Vec<String>,
+    /// The groups that it offered.
+    pub groups: Vec<String>,
     /// The name of the answer that it gets in plain HTTP, where it gets one.
     pub request_id: Option<RequestId>,
 }
 
-/// Logs a refusal. Clients that merely come and go (port scans, health checks of a balancer) are told
-/// at debug level, so that they do not drown the others.
-///
-/// `live` marks a connection that had been let in and has lost its standing since.
-pub fn log_refusal(facts: &ConnectionFacts, refusal: &Refusal, live: bool) {
-    let sni = facts.server_name.as_deref().unwrap_or_default();
-    let versions = facts.versions.join(", ");
-    let alpn = facts.alpn.join(", ");
-    let chain = refusal.chain.join(" | ");
-    let (reason, sentence) = (refusal.reason.as_str(), &refusal.sentence);
-    let (peer, local) = (facts.peer, facts.local);
-    let request_id = facts.request_id.map_or_else(String::new, |id| id.to_string());
-    if refusal.reason == Reason::Closed {
-        tracing::debug!(target: "refusal", reason, live, %peer, %local, sni, versions, alpn, chain, request_id, "the client {sentence}");
-    } else {
-        warn!(target: "refusal", reason, live, %peer, %local, sni, versions, alpn, chain, request_id, "the client {sentence}");
+impl ConnectionFacts {
+    /// Those of a connection that has not said anything yet.
+    pub fn new(peer: SocketAddr, local: SocketAddr) -> Self {
+        Self {
+            peer,
+            local,
+            server_name: None,
+            versions: Vec::new(),
+            alpn: Vec::new(),
+            signature_schemes: Vec::new(),
+            groups: Vec::new(),
+            request_id: None,
+        }
+    }
+}
+
+/// One client turned away, as it is logged and remembered.
+#[derive(Clone, Debug)]
+pub struct RefusalEvent {
+    /// When, Unix time.
+    pub at: i64,
+    /// Who came, and with what.
+    pub facts: ConnectionFacts,
+    /// Why it was refused.
+    pub refusal: Refusal,
+    /// Whether it had been let in and has lost its standing since.
+    pub live: bool,
+    /// How many like it were not told since the last one that was.
+    pub suppressed: u64,
+}
+
+impl RefusalEvent {
+    /// Writes it to the log. Clients that merely come and go (port scans, health checks of a balancer) are
+    /// told at debug level, so that they do not drown the others.
+    pub(super) fn log(&self) {
+        let Self { facts, refusal, live, suppressed, .. } = self;
+        let sni = facts.server_name.as_deref().unwrap_or_default();
+        let versions = facts.versions.join(", ");
+        let alpn = facts.alpn.join(", ");
+        let signature_schemes = facts.signature_schemes.join(", ");
+        let groups = facts.groups.join(", ");
+        let chain = refusal.chain.join(" | ");
+        let (reason, sentence) = (refusal.reason.as_str(), &refusal.sentence);
+        let (advice, nearest) = (&refusal.advice, refusal.nearest.as_deref().unwrap_or_default());
+        let (peer, local) = (facts.peer, facts.local);
+        let request_id = facts.request_id.map_or_else(String::new, |id| id.to_string());
+        if refusal.reason == Reason::Closed {
+            debug!(target: "refusal", reason, advice, live, %peer, %local, sni, versions, alpn, signature_schemes, groups, nearest, chain, suppressed, request_id, "the client {sentence}");
+        } else {
+            warn!(target: "refusal", reason, advice, live, %peer, %local, sni, versions, alpn, signature_schemes, groups, nearest, chain, suppressed, request_id, "the client {sentence}");
+        }
+    }
+
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let (facts, refusal) = (&self.facts, &self.refusal);
+        let lists =
+            [&facts.versions, &facts.alpn, &facts.signature_schemes, &facts.groups, &refusal.chain];
+        let texts = lists.into_iter().flatten();
+        let texts = texts.chain([&refusal.sentence, &refusal.advice]);
+        let texts = texts.chain(&facts.server_name).chain(&refusal.nearest);
+        size_of::<Self>() + texts.map(|text| size_of::<String>() + text.len()).sum::<usize>()
     }
 }
 
 /// Logs that a client is served unverified in spite of the certificate that it sent. `live` as above.
 pub fn log_let_in(facts: &ConnectionFacts, refusal: &Refusal, live: bool) {
     let sni = facts.server_name.as_deref().unwrap_or_default();
-    let versions = facts.versions.join(", ");
-    let alpn = facts.alpn.join(", ");
+    let (versions, alpn) = (facts.versions.join(", "), facts.alpn.join(", "));
+    let (signature_schemes, groups) = (facts.signature_schemes.join(", "), facts.groups.join(", "));
     let chain = refusal.chain.join(" | ");
     let (reason, sentence) = (refusal.reason.as_str(), &refusal.sentence);
+    let (advice, nearest) = (&refusal.advice, refusal.nearest.as_deref().unwrap_or_default());
     let (peer, local) = (facts.peer, facts.local);
-    info!(target: "unverified", reason, live, %peer, %local, sni, versions, alpn, chain, "the client {sentence}; `mode` lets it in unverified");
+    info!(target: "unverified", reason, advice, live, %peer, %local, sni, versions, alpn, signature_schemes, groups, nearest, chain, "the client {sentence}; `mode` lets it in unverified");
 }

@@ -3,6 +3,7 @@
 //! A [`Permit`] travels with the request and is used up by the upstream, so that code that forwards
 //! a request nobody judged does not compile.
 
+mod advice;
 mod refusal;
 mod rule;
 mod verdict;
@@ -32,6 +33,26 @@ pub enum Denial {
     /// The client is not verified, and the site's `mode` lets no such client in.
     #[error("its verdict is {0}, and `mode = \"{mode}\"`", mode = .1.as_str())]
     Unverified(String, ClientMode),
+}
+
+impl Denial {
+    /// What to change if the client is to be let in.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Denied(_) => {
+                "if this client is to be let in, remove the rule that the sentence names from `deny` in \
+                 `[site.client]`"
+            }
+            Self::NotAllowed(_) => {
+                "if this client is to be let in, add to `allow` in `[site.client]` a rule that fits its \
+                 certificate, or widen the closest one"
+            }
+            Self::Unverified(..) => {
+                "send a certificate that this site verifies, or let such clients in by `mode` in \
+                 `[site.client]`"
+            }
+        }
+    }
 }
 
 /// Whether the site's rules admit a certificate, and by which of `allow`. `deny` wins; an empty `allow`

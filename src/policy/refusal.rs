@@ -1,8 +1,15 @@
-//! Why a client was turned away: a stable code, a sentence, and what it had presented.
+//! Why a client was turned away: a stable code, a sentence, what to change, and what it had presented.
+//!
+//! Much of the text is the client's own, so each part is clipped to a length that a log can bear.
 
 use std::fmt;
 
-use crate::identity::Claims;
+use crate::identity::{clip, short_chain};
+
+/// The longest sentence, advice and description of a CA, in bytes.
+const SENTENCE_MAX: usize = 1024;
+const ADVICE_MAX: usize = 512;
+const NEAREST_MAX: usize = 512;
 
 /// The stable code of a refusal, as the log shows it. `docs/reference/refusals.md` explains
 /// each; a test holds that page and this list together.
@@ -24,8 +31,10 @@ pub enum Reason {
     WrongUsage,
     /// A CA in the chain does not allow this name.
     NameConstraint,
-    /// The chain is longer than a CA in it allows, or than the gateway follows.
+    /// The chain is longer than a CA in it allows.
     PathLength,
+    /// The chain is longer or wider than the site or the gateway follows.
+    ChainTooDeep,
     /// A signature algorithm or key that is not accepted.
     UnsupportedAlgorithm,
     /// X.509 version 1 or 2.
@@ -62,7 +71,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::NoCertificate,
         Self::UnknownCa,
         Self::MissingIntermediate,
@@ -72,6 +81,7 @@ impl Reason {
         Self::WrongUsage,
         Self::NameConstraint,
         Self::PathLength,
+        Self::ChainTooDeep,
         Self::UnsupportedAlgorithm,
         Self::OldX509,
         Self::Malformed,
@@ -102,6 +112,7 @@ impl Reason {
             Self::WrongUsage => "wrong-usage",
             Self::NameConstraint => "name-constraint",
             Self::PathLength => "path-length",
+            Self::ChainTooDeep => "chain-too-deep",
             Self::UnsupportedAlgorithm => "unsupported-algorithm",
             Self::OldX509 => "x509-v1",
             Self::Malformed => "malformed",
@@ -135,37 +146,44 @@ pub struct Refusal {
     pub reason: Reason,
     /// What happened; reads well after "the client".
     pub sentence: String,
+    /// What to change, and on whose side.
+    pub advice: String,
+    /// The configured CA that comes nearest to vouching for the client: its name, and what differs.
+    pub nearest: Option<String>,
     /// The presented certificates in short form, the client's own first; empty if none came.
     pub chain: Vec<String>,
 }
 
 impl Refusal {
-    /// A refusal in which no certificate plays a part.
+    /// A refusal in which no certificate plays a part, with the advice that its reason always gives.
     pub fn new(reason: Reason, sentence: impl Into<String>) -> Self {
-        Self { reason, sentence: sentence.into(), chain: Vec::new() }
+        Self {
+            reason,
+            sentence: clip(sentence.into(), SENTENCE_MAX),
+            advice: reason.advice().to_owned(),
+            nearest: None,
+            chain: Vec::new(),
+        }
+    }
+
+    /// The same, where more is known of what to change.
+    #[must_use]
+    pub fn advising(mut self, advice: impl Into<String>) -> Self {
+        self.advice = clip(advice.into(), ADVICE_MAX);
+        self
+    }
+
+    /// The same, with the configured CA that comes nearest.
+    #[must_use]
+    pub fn nearest(mut self, ca: impl Into<String>) -> Self {
+        self.nearest = Some(clip(ca.into(), NEAREST_MAX));
+        self
     }
 
     /// The same, with the chain that was presented.
+    #[must_use]
     pub fn with_chain<'a>(mut self, chain: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        self.chain = chain.into_iter().map(short_form).collect();
+        self.chain = short_chain(chain);
         self
-    }
-}
-
-/// One certificate on one line of a log.
-fn short_form(der: &[u8]) -> String {
-    match Claims::from_der(der) {
-        Ok(claims) => format!(
-            "subject={:?} issuer={:?} serial={} not_before={} not_after={} key={:?} signature={} sha256={}",
-            claims.subject,
-            claims.issuer,
-            claims.serial,
-            claims.not_before_text(),
-            claims.not_after_text(),
-            claims.key,
-            claims.signature_algorithm,
-            claims.fingerprint(),
-        ),
-        Err(malformed) => format!("{} bytes, {malformed}", der.len()),
     }
 }

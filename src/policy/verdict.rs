@@ -129,6 +129,7 @@ fn is_about_the_certificate(reason: Reason) -> bool {
         | Reason::WrongUsage
         | Reason::NameConstraint
         | Reason::PathLength
+        | Reason::ChainTooDeep
         | Reason::UnsupportedAlgorithm
         | Reason::OldX509
         | Reason::Malformed

@@ -24,9 +24,9 @@ use tracing::debug;
 use crate::config;
 use crate::forward::{self, Answer, WatchedBody};
 use crate::generation::{Generation, Site};
-use crate::observe::{ConnectionFacts, RequestId, log_let_in, log_refusal};
+use crate::observe::{ConnectionFacts, RequestId, log_let_in};
 use crate::policy::{LetIn, Reason, Refusal};
-use crate::tls::{self, Established, HelloFailure, TlsStream};
+use crate::tls::{self, Established, HelloFacts, HelloFailure, TlsStream};
 
 use super::activity::{Activity, Expiry};
 use super::client_io::{ClientIo, plain_response};
@@ -56,15 +56,8 @@ pub(super) async fn serve(
     // The epoch first: if a generation comes between the two, it is judged by once more.
     let epoch = worker.shared.epoch.load(Ordering::Acquire);
     let generation = worker.shared.generation.load_full();
-    let mut facts = ConnectionFacts {
-        peer,
-        // A listener on all addresses does not know which of them the client came to.
-        local: stream.local_addr().unwrap_or(local),
-        server_name: None,
-        versions: Vec::new(),
-        alpn: Vec::new(),
-        request_id: None,
-    };
+    // A listener on all addresses does not know which of them the client came to.
+    let mut facts = ConnectionFacts::new(peer, stream.local_addr().unwrap_or(local));
     let limit = generation.config.limits.handshake_timeout;
     let verified = timeout(limit, verify(&generation, stream, &mut facts)).await;
     let refused = match verified {
@@ -92,7 +85,8 @@ pub(super) async fn serve(
             Refused { refusal: Refusal::new(Reason::Timeout, sentence), stream: None, words: None }
         }
     };
-    log_refusal(&facts, &refused.refusal, false);
+    let told = generation.config.log.refusals_per_minute;
+    worker.shared.refusals.report(told, tls::unix_now(), facts, refused.refusal, false);
     match (refused.stream, refused.words) {
         // The client may be gone; then nobody misses the words.
         (Some(stream), Some(words)) => _ = linger::say(stream, words.as_bytes()).await,
@@ -118,20 +112,19 @@ async fn verify(
     let hello = match tls::read_client_hello(&mut stream).await {
         Ok(hello) => hello,
         Err(HelloFailure::PlainHttp) => {
-            let refusal = Refusal::new(Reason::NotTls, "spoke plain HTTP to the TLS port");
+            let refusal = Refusal::new(Reason::NotTls, "spoke plain HTTP to the TLS port")
+                .advising("write `https://` in the client's URL; this port speaks TLS only");
             let id = RequestId::random();
             facts.request_id = Some(id);
             let words = plain_response(Answer::PlainHttp, id);
             return Err(Refused { refusal, stream: Some(stream), words: Some(words) });
         }
         Err(HelloFailure::Refused(refusal, seen)) => {
-            facts.versions = seen.versions;
+            note(facts, *seen);
             return Err(Refused { refusal, stream: Some(stream), words: None });
         }
     };
-    facts.server_name.clone_from(&hello.facts().server_name);
-    facts.versions.clone_from(&hello.facts().versions);
-    facts.alpn.clone_from(&hello.facts().alpn);
+    note(facts, hello.facts().clone());
     let Some(site) = generation.site(facts.server_name.as_deref()) else {
         let name = facts.server_name.as_deref().unwrap_or_default();
         let refusal = tls::refuse_unknown_server_name(&mut stream, name).await;
@@ -141,6 +134,15 @@ async fn verify(
         Ok(established) => Ok((Arc::clone(site), established)),
         Err((refusal, stream)) => Err(Refused { refusal, stream, words: None }),
     }
+}
+
+/// Notes what a client offered.
+fn note(facts: &mut ConnectionFacts, hello: HelloFacts) {
+    facts.server_name = hello.server_name;
+    facts.versions = hello.versions;
+    facts.alpn = hello.alpn;
+    facts.signature_schemes = hello.signature_schemes;
+    facts.groups = hello.groups;
 }
 
 /// The sizes and timeouts of a connection are those of the site and generation that it began with.

@@ -22,6 +22,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::generation::Generation;
+use crate::observe::Refusals;
 
 pub use listener::{BindError, bind};
 
@@ -46,6 +47,8 @@ struct Shared {
     open: Vec<AtomicUsize>,
     /// One permit a connection; taken before accepting.
     permits: Arc<Semaphore>,
+    /// Those of every worker and generation.
+    refusals: Refusals,
     stop: Stop,
 }
 
@@ -85,6 +88,7 @@ impl Control {
             epoch: AtomicU64::new(0),
             changed: watch::Sender::new(0),
             open: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            refusals: Refusals::default(),
             stop,
         };
         Self { shared: Arc::new(shared) }
@@ -93,6 +97,11 @@ impl Control {
     /// How many workers it has.
     pub fn workers(&self) -> usize {
         self.shared.open.len()
+    }
+
+    /// The clients that were refused: how many, and the last ones.
+    pub fn refusals(&self) -> &Refusals {
+        &self.shared.refusals
     }
 
     /// Puts another generation in force. Every later request is judged by it, also on connections that are
@@ -130,6 +139,7 @@ pub fn run(control: &Control, listeners: Vec<TcpListener>) -> io::Result<()> {
     }
     let runtime = worker::runtime()?;
     runtime.block_on(async {
+        let sweeping = tokio::task::spawn_local(sweep(Arc::clone(&shared)));
         let accepting = listener::accept(listeners, senders, Arc::clone(&shared));
         match first {
             Some(receiver) => {
@@ -137,9 +147,22 @@ pub fn run(control: &Control, listeners: Vec<TcpListener>) -> io::Result<()> {
             }
             None => accepting.await,
         }
+        sweeping.abort();
     });
+    let mut ended = Ok(());
     for thread in threads {
-        thread.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))?;
+        let own = thread.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")));
+        ended = ended.and(own);
     }
-    Ok(())
+    shared.refusals.flush();
+    ended
+}
+
+/// Has the number of refusals that were not logged told in time, of all workers.
+async fn sweep(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(Refusals::SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        shared.refusals.sweep();
+    }
 }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::forward::{Caller, ClientIdentityHeaders};
 use crate::generation::{Generation, Site};
-use crate::observe::{ConnectionFacts, log_let_in, log_refusal};
+use crate::observe::{ConnectionFacts, log_let_in};
 use crate::policy::{LetIn, Reason, Refusal, Verdict};
 use crate::tls::unix_now;
 
@@ -124,8 +124,9 @@ impl Standing {
                 self.caller.replace(Rc::new(caller));
             }
             Err(refusal) => {
-                log_refusal(&self.facts, &refusal, true);
                 self.lost.set(Some(refusal.reason));
+                let (told, facts) = (generation.config.log.refusals_per_minute, self.facts.clone());
+                self.worker.shared.refusals.report(told, unix_now(), facts, refusal, true);
                 self.expires.set(None);
             }
         }

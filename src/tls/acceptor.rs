@@ -16,7 +16,7 @@ use crate::config::TlsVersion;
 use crate::policy::{LetIn, Reason, Refusal};
 
 use super::alert::alert_name;
-use super::client_hello::{HelloFacts, offered_versions};
+use super::client_hello::HelloFacts;
 use super::server_config::SiteTls;
 use super::verifier::{Finding, OUTCOME, Outcome};
 
@@ -48,7 +48,7 @@ pub enum HelloFailure {
     /// The client spoke plain HTTP to the TLS port: worth an answer that says so.
     PlainHttp,
     /// Anything else, with what could be read of it; the alert is already sent where there is one.
-    Refused(Refusal, HelloFacts),
+    Refused(Refusal, Box<HelloFacts>),
 }
 
 /// Reads a ClientHello, whole, however it is cut into records and segments.
@@ -73,7 +73,7 @@ pub async fn read_client_hello(stream: &mut TcpStream) -> Result<ClientHello, He
         if raw.len() > BYTES_MAX {
             let sentence = "sent a ClientHello that has no end";
             let refusal = Refusal::new(Reason::TlsFailure, sentence);
-            return Err(HelloFailure::Refused(refusal, HelloFacts::default()));
+            return Err(HelloFailure::Refused(refusal, Box::default()));
         }
         let mut unread = &chunk[..count];
         while !unread.is_empty() {
@@ -85,18 +85,16 @@ pub async fn read_client_hello(stream: &mut TcpStream) -> Result<ClientHello, He
         match acceptor.accept() {
             Ok(Some(accepted)) => {
                 let hello = accepted.client_hello();
-                let alpn = hello.alpn().into_iter().flatten();
                 let facts = HelloFacts {
+                    // It chooses the site, so it is rustls's.
                     server_name: hello.server_name().map(str::to_ascii_lowercase),
-                    versions: offered_versions(&raw),
-                    alpn: alpn.map(|name| name.escape_ascii().to_string()).collect(),
+                    ..HelloFacts::read(&raw)
                 };
                 return Ok(ClientHello { accepted, facts });
             }
             Ok(None) => {}
             Err((mut error, mut alert)) => {
-                let facts =
-                    HelloFacts { versions: offered_versions(&raw), ..HelloFacts::default() };
+                let facts = HelloFacts::read(&raw);
                 let mut bytes = Vec::new();
                 // Into memory, which cannot fail.
                 let _ = alert.write_all(&mut bytes);
@@ -112,7 +110,7 @@ pub async fn read_client_hello(stream: &mut TcpStream) -> Result<ClientHello, He
                 // The client may be gone, which does not matter.
                 let _ = stream.write_all(&bytes).await;
                 let refusal = explain(&error, &facts, TlsVersion::V1_2, None);
-                return Err(HelloFailure::Refused(refusal, facts));
+                return Err(HelloFailure::Refused(refusal, Box::new(facts)));
             }
         }
     }
@@ -123,7 +121,9 @@ pub async fn refuse_unknown_server_name(stream: &mut TcpStream, name: &str) -> R
     // The client may be gone, which does not matter.
     let _ = stream.write_all(&alert_record(UNRECOGNIZED_NAME)).await;
     let sentence = format!("asked for `{name}`, which is in no site's `server_names`");
-    Refusal::new(Reason::UnknownServerName, sentence)
+    Refusal::new(Reason::UnknownServerName, sentence).advising(format!(
+        "correct the host in the client's URL, or add `{name}` to a site's `server_names`"
+    ))
 }
 
 /// Alerts that are sent before rustls has a connection to send them on (RFC 8446 section 6.2).
@@ -209,9 +209,7 @@ fn explain(
         Error::NoCertificatesPresented => {
             Refusal::new(Reason::NoCertificate, "sent no certificate, and this site requires one")
         }
-        Error::AlertReceived(alert) => {
-            Refusal::new(Reason::ClientAlert, client_alert_sentence(*alert))
-        }
+        Error::AlertReceived(alert) => client_alert(*alert),
         Error::PeerIncompatible(
             PeerIncompatible::Tls12NotOfferedOrEnabled
             | PeerIncompatible::Tls12NotOffered
@@ -224,7 +222,16 @@ fn explain(
             };
             let sentence =
                 format!("offered only {offered}; the oldest version spoken here is {oldest}");
-            Refusal::new(Reason::TlsTooOld, sentence)
+            let refusal = Refusal::new(Reason::TlsTooOld, sentence);
+            if oldest > TlsVersion::V1_2
+                && facts.versions.iter().any(|version| version == "TLS 1.2")
+            {
+                refusal.advising(
+                    "have the client updated to TLS 1.3, or set `version_min = \"1.2\"` in `[site.tls]`",
+                )
+            } else {
+                refusal
+            }
         }
         Error::InvalidCertificate(_) | Error::PeerMisbehaved(_) if outcome.is_some() => {
             // With a key that cannot be read or is not accepted nothing can be proved; that is what to tell.
@@ -245,7 +252,7 @@ fn explain(
     }
 }
 
-fn client_alert_sentence(alert: AlertDescription) -> String {
+fn client_alert(alert: AlertDescription) -> Refusal {
     use AlertDescription as A;
     let about_ours = matches!(
         alert,
@@ -258,9 +265,13 @@ fn client_alert_sentence(alert: AlertDescription) -> String {
     );
     let name = alert_name(alert);
     if about_ours {
-        format!("refused this gateway's certificate with the alert {name}")
+        let sentence = format!("refused this gateway's certificate with the alert {name}");
+        Refusal::new(Reason::ClientAlert, sentence).advising(
+            "run `mtls-gateway check`: is `certificate` complete, in date, for the name that the client asks for, \
+             and from a CA that the client trusts?",
+        )
     } else {
-        format!("ended the handshake with the alert {name}")
+        Refusal::new(Reason::ClientAlert, format!("ended the handshake with the alert {name}"))
     }
 }
 
@@ -285,12 +296,12 @@ fn not_tls(bytes: &[u8]) -> HelloFailure {
     }
     let seen = bytes[..bytes.len().min(16)].escape_ascii();
     let sentence = format!("did not speak TLS: its first bytes were `{seen}`");
-    HelloFailure::Refused(Refusal::new(Reason::NotTls, sentence), HelloFacts::default())
+    HelloFailure::Refused(Refusal::new(Reason::NotTls, sentence), Box::default())
 }
 
 fn closed(how: &str) -> HelloFailure {
     let sentence = format!("closed the connection before a ClientHello: {how}");
-    HelloFailure::Refused(Refusal::new(Reason::Closed, sentence), HelloFacts::default())
+    HelloFailure::Refused(Refusal::new(Reason::Closed, sentence), Box::default())
 }
 
 fn closed_sentence(error: &io::Error) -> String {

@@ -1,8 +1,20 @@
-//! The facts of a ClientHello that explain a refusal: which name, which versions, which protocols.
+//! The facts of a ClientHello that explain a refusal: which name, versions, protocols, signature schemes and
+//! groups were offered.
 //!
-//! rustls tells the server name and protocols but not the versions that were offered, which is what an
-//! operator of an old caller needs to see; those are read here from the raw bytes (RFC 8446 section
-//! 4.1.2). Nothing is decided from this: rustls judges the same bytes itself.
+//! They are read here from the raw bytes (RFC 8446 section 4.1.2), because rustls tells nothing of a
+//! ClientHello that it does not accept, and never the versions. Nothing is decided from this: rustls judges
+//! the same bytes itself. Whatever a client lists, it is shown in few words.
+
+use crate::identity::clip;
+
+use super::iana;
+
+/// How many items of a list are shown, and how long a protocol's name may be.
+const ITEMS_MAX: usize = 32;
+const PROTOCOLS_MAX: usize = 8;
+const PROTOCOL_MAX: usize = 32;
+/// The longest name that DNS knows.
+const NAME_MAX: usize = 253;
 
 /// What a client offered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,21 +25,25 @@ pub struct HelloFacts {
     pub versions: Vec<String>,
     /// Application protocols (ALPN).
     pub alpn: Vec<String>,
+    /// Signature schemes, by IANA's names.
+    pub signature_schemes: Vec<String>,
+    /// Named groups, likewise.
+    pub groups: Vec<String>,
 }
 
 impl HelloFacts {
+    /// The facts of a ClientHello in TLS records; none if there is not a whole one.
+    pub(super) fn read(records: &[u8]) -> Self {
+        let hello = handshake_bytes(records);
+        read(&hello).unwrap_or_default()
+    }
+
     /// Whether versions were offered and all of them are older than TLS 1.2.
     pub(super) fn is_too_old(&self) -> bool {
         let is_old =
             |version: &String| ["SSL 3.0", "TLS 1.0", "TLS 1.1"].contains(&version.as_str());
         !self.versions.is_empty() && self.versions.iter().all(is_old)
     }
-}
-
-/// The versions that a ClientHello offers; empty if `records` does not hold a whole one.
-pub(super) fn offered_versions(records: &[u8]) -> Vec<String> {
-    let hello = handshake_bytes(records);
-    supported_versions(&hello).unwrap_or_default().into_iter().map(version_name).collect()
 }
 
 /// The handshake bytes inside TLS records; a ClientHello may be cut across several of them.
@@ -45,7 +61,11 @@ fn handshake_bytes(mut records: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn supported_versions(hello: &[u8]) -> Option<Vec<u16>> {
+fn read(hello: &[u8]) -> Option<HelloFacts> {
+    const SERVER_NAME: u16 = 0;
+    const SUPPORTED_GROUPS: u16 = 10;
+    const SIGNATURE_ALGORITHMS: u16 = 13;
+    const ALPN: u16 = 16;
     const SUPPORTED_VERSIONS: u16 = 43;
     // Handshake header (type, 24-bit length), then legacy_version, random.
     let mut body = Reader(hello.get(4..)?);
@@ -54,29 +74,65 @@ fn supported_versions(hello: &[u8]) -> Option<Vec<u16>> {
     body.vector8()?; // session id
     body.vector16()?; // cipher suites
     body.vector8()?; // compression methods
-    let Some(mut extensions) = body.vector16().map(Reader) else {
-        return Some(vec![legacy_version]);
-    };
+    let mut facts = HelloFacts::default();
+    let mut extensions = Reader(body.vector16().unwrap_or_default());
     while let (Some(kind), Some(content)) = (extensions.u16(), extensions.vector16()) {
-        if kind == SUPPORTED_VERSIONS {
-            let (versions, _) = Reader(content).vector8()?.as_chunks::<2>();
-            return Some(versions.iter().copied().map(u16::from_be_bytes).collect());
+        let mut content = Reader(content);
+        match kind {
+            SERVER_NAME => facts.server_name = server_name(content),
+            SUPPORTED_GROUPS => {
+                facts.groups = shown(content.vector16().unwrap_or_default(), iana::group);
+            }
+            SIGNATURE_ALGORITHMS => {
+                let numbers = content.vector16().unwrap_or_default();
+                facts.signature_schemes = shown(numbers, iana::signature_scheme);
+            }
+            ALPN => facts.alpn = protocols(Reader(content.vector16().unwrap_or_default())),
+            SUPPORTED_VERSIONS => {
+                facts.versions = shown(content.vector8().unwrap_or_default(), iana::version);
+            }
+            _ => {}
         }
     }
-    Some(vec![legacy_version])
+    if facts.versions.is_empty() {
+        facts.versions = vec![iana::version(legacy_version)];
+    }
+    Some(facts)
 }
 
-fn version_name(version: u16) -> String {
-    match version {
-        0x0300 => "SSL 3.0".to_owned(),
-        0x0301 => "TLS 1.0".to_owned(),
-        0x0302 => "TLS 1.1".to_owned(),
-        0x0303 => "TLS 1.2".to_owned(),
-        0x0304 => "TLS 1.3".to_owned(),
-        // RFC 8701 reserves values of this pattern for clients that keep servers tolerant.
-        grease if grease & 0x0f0f == 0x0a0a => "GREASE".to_owned(),
-        other => format!("{other:#06x}"),
+/// The numbers of a list by name, the first ones.
+fn shown(numbers: &[u8], name: impl Fn(u16) -> String) -> Vec<String> {
+    let (numbers, _) = numbers.as_chunks::<2>();
+    let names = numbers.iter().take(ITEMS_MAX).map(|number| name(u16::from_be_bytes(*number)));
+    counted(names.collect(), numbers.len())
+}
+
+fn protocols(mut list: Reader<'_>) -> Vec<String> {
+    let (mut names, mut count) = (Vec::new(), 0);
+    while let Some(name) = list.vector8() {
+        count += 1;
+        if names.len() < PROTOCOLS_MAX {
+            names.push(clip(name.escape_ascii().to_string(), PROTOCOL_MAX));
+        }
     }
+    counted(names, count)
+}
+
+/// A list that says how many items it does not show.
+fn counted(mut shown: Vec<String>, count: usize) -> Vec<String> {
+    if count > shown.len() {
+        shown.push(format!("and {} more", count - shown.len()));
+    }
+    shown
+}
+
+/// RFC 6066 section 3: a list of names with their kinds, of which there is but one.
+fn server_name(mut content: Reader<'_>) -> Option<String> {
+    const HOST_NAME: &[u8] = &[0];
+    let mut list = Reader(content.vector16()?);
+    let is_host = list.take(1)? == HOST_NAME;
+    let name = list.vector16()?.to_ascii_lowercase();
+    is_host.then(|| clip(name.escape_ascii().to_string(), NAME_MAX))
 }
 
 /// A cursor over bytes that never reads past their end.
@@ -108,7 +164,11 @@ impl<'a> Reader<'a> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::offered_versions;
+    use super::HelloFacts;
+
+    fn offered_versions(records: &[u8]) -> Vec<String> {
+        HelloFacts::read(records).versions
+    }
 
     /// A ClientHello with the given extensions block (its length included), in records of `cut` bytes.
     fn hello(legacy: [u8; 2], extensions: Option<&[u8]>, cut: usize) -> Vec<u8> {
@@ -143,6 +203,54 @@ mod tests {
         for cut in [1, 5, 17, 1000] {
             let versions = offered_versions(&hello([3, 3], Some(&extension), cut));
             assert_eq!(versions, ["GREASE", "TLS 1.3", "TLS 1.2"]);
+        }
+    }
+
+    /// An extension with a list in it, whose length is told in two bytes.
+    fn listing(kind: u8, content: &[u8]) -> Vec<u8> {
+        let length = |more: usize| u16::try_from(content.len() + more).unwrap().to_be_bytes();
+        [&[0, kind][..], &length(2), &length(0), content].concat()
+    }
+
+    #[test]
+    fn all_that_a_client_offers_is_named() {
+        let extensions = [
+            listing(0, b"\x00\x00\x09A.example"),
+            listing(10, &[0x1a, 0x1a, 0x11, 0xec, 0, 29, 0x77, 0x77]),
+            listing(13, &[4, 3, 8, 4, 0x0b, 0x0b]),
+            listing(16, b"\x02h2\x03a\nb"),
+            vec![0, 43, 0, 3, 2, 3, 4],
+        ];
+        let facts = HelloFacts::read(&hello([3, 3], Some(&extensions.concat()), 1000));
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(
+            facts,
+            HelloFacts {
+                server_name: Some("a.example".to_owned()),
+                versions: names(&["TLS 1.3"]),
+                alpn: names(&["h2", "a\\nb"]),
+                signature_schemes: names(&[
+                    "ecdsa_secp256r1_sha256",
+                    "rsa_pss_rsae_sha256",
+                    "0x0b0b"
+                ]),
+                groups: names(&["GREASE", "X25519MLKEM768", "x25519", "0x7777"]),
+            }
+        );
+    }
+
+    #[test]
+    fn what_fills_a_whole_hello_is_shown_in_few_words() {
+        let extensions = [
+            listing(10, &[0, 29].repeat(10_000)),
+            listing(13, &[8, 0x1a].repeat(10_000)),
+            listing(16, &[1, 0xff].repeat(10_000)),
+        ];
+        for extension in extensions {
+            let facts = HelloFacts::read(&hello([3, 3], Some(&extension), 1000));
+            let all = [facts.alpn, facts.signature_schemes, facts.groups].concat();
+            assert!(all.last().unwrap().starts_with("and 99"), "{all:?}");
+            assert!(all.concat().len() < 1200, "{all:?}");
         }
     }
 

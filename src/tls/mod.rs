@@ -6,6 +6,7 @@ mod acceptor;
 mod alert;
 pub mod client;
 mod client_hello;
+mod iana;
 pub mod material;
 pub mod revocation;
 mod server_config;

@@ -54,6 +54,11 @@ fn every_refusal_is_explained_in_order() {
     for row in &rows {
         assert!(row.len() == 4 && row.iter().all(|cell| !cell.is_empty()), "{row:?}");
     }
+    for (row, reason) in rows.iter().zip(Reason::ALL) {
+        let (first, rest) = reason.advice().split_at(1);
+        let advice = format!("{}{rest}.", first.to_uppercase());
+        assert!(row[3].starts_with(&advice), "{reason}: {advice}");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod live;
 mod modes;
 mod mtls;
 mod pkits;
+mod refusals;
 mod resumption;
 mod revocation;
 mod rules;

@@ -39,6 +39,8 @@ fn site(verdict: &Verdict<'_>, explanation: &Explanation<'_>) -> Value {
         "headers": headers.map(|headers| object(headers)),
         "reason": refusal.map(|refusal| refusal.reason.as_str()),
         "sentence": refusal.map(|refusal| format!("the client {}", refusal.sentence)),
+        "nearest": refusal.and_then(|refusal| refusal.nearest.as_ref()),
+        "advice": refusal.map(|refusal| &refusal.advice),
     })
 }
 

@@ -100,6 +100,10 @@ impl Page {
         self.line("");
         self.fact("reason", refusal.reason.as_str());
         self.fact("", &format!("the client {}", refusal.sentence));
+        if let Some(nearest) = &refusal.nearest {
+            self.fact("nearest", nearest);
+        }
+        self.fact("advice", &refusal.advice);
         if let Some(told) = verdict.unverified(explanation.presented.len()) {
             let mode = verdict.site.client.mode.as_str();
             self.fact("but goes on", &format!("unverified, by `mode = \"{mode}\"`"));

@@ -138,6 +138,22 @@ impl Table<'_> {
             .unwrap_or_default()
     }
 
+    /// A whole number within bounds, or `"unlimited"`.
+    pub(in crate::config) fn integer_or_unlimited<T>(
+        &mut self,
+        name: &'static str,
+        bounds: RangeInclusive<T>,
+    ) -> Option<T>
+    where
+        T: TryFrom<u64> + PartialOrd + std::fmt::Display,
+    {
+        let read = self.read(name, |value| match value.as_str() {
+            Some("unlimited") => Ok(None),
+            _ => integer(name, value, &bounds).map(Some).map_err(|wrong| wrong.or("unlimited")),
+        });
+        read.and_then(|read| read.value)
+    }
+
     /// A length of time.
     pub(in crate::config) fn duration(&mut self, name: &'static str) -> Duration {
         self.read(name, |value| duration(name, value)).map(|read| read.value).unwrap_or_default()

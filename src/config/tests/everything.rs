@@ -124,6 +124,7 @@ fn every_default_is_a_value() {
     assert_eq!(config.limits.connections_max, 10_000);
     assert_eq!(config.log.level.value, "info");
     assert!(config.log.access);
+    assert_eq!(config.log.refusals_per_minute, Some(10));
     assert!(config.runtime.workers.is_none());
     let site = &config.sites[0];
     assert_eq!(site.limits.header_bytes_max, 32 << 10);

@@ -333,3 +333,14 @@ fn modes_of_other_servers_are_answered_with_ours() {
       fix:  write `"require"`, `"optional"` or `"request"`
     "#);
 }
+
+#[test]
+fn a_limit_that_may_be_lifted_says_so() {
+    insta::assert_snapshot!(with("[log]\nrefusals_per_minute = 0"), @r#"
+    gateway.toml:11:23: `refusals_per_minute` must lie between 1 and 1000000
+      11 | refusals_per_minute = 0
+         |                       ^
+      seen: an integer, `0`
+      fix:  write a whole number from 1 to 1000000, or `"unlimited"`
+    "#);
+}

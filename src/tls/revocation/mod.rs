@@ -56,6 +56,9 @@ impl RevocationLists {
     ) -> Result<Option<i64>, Refusal> {
         let refuse =
             |reason, why: String| Err(Refusal::new(reason, format!("presented {who} {why}")));
+        let advise = |refused: Result<_, Refusal>, advice: String| {
+            refused.map_err(|refusal: Refusal| refusal.advising(advice))
+        };
         let name = issuer.name;
         let meant: Vec<_> = self
             .iter()
@@ -66,7 +69,11 @@ impl RevocationLists {
                 return Ok(None);
             }
             let why = format!("for which no revocation list of `{name}` is there");
-            return refuse(Reason::CrlMissing, why);
+            let advice = format!(
+                "add the revocation list of `{name}` to `crl` in `[site.client]`, or set \
+                 `crl_missing = \"allow\"`"
+            );
+            return advise(refuse(Reason::CrlMissing, why), advice);
         };
         let may_sign = issuer.key_usage.is_none_or(KeyUsage::may_sign_lists);
         let signed = meant.iter().find(|list| may_sign && list.is_signed_by(issuer.key));
@@ -81,7 +88,10 @@ impl RevocationLists {
                     "for which the revocation list `{file}` is of `{name}`, which may not sign lists"
                 )
             };
-            return refuse(Reason::CrlUnreadable, why);
+            let advice = format!(
+                "replace `{file}` by the list that `{name}` has signed with its present key"
+            );
+            return advise(refuse(Reason::CrlUnreadable, why), advice);
         };
         if let Some(revoked) = list.find(certificate.serial()) {
             let (at, reason) = (timestamp_text(revoked.at), revoked.reason);
@@ -94,12 +104,20 @@ impl RevocationLists {
         if list.this_update() > now {
             let from = timestamp_text(list.this_update());
             let why = format!("for which the revocation list `{file}` begins only at {from}");
-            return refuse(Reason::CrlExpired, why);
+            let advice = format!(
+                "look at this machine's clock with `timedatectl`; if it is right, put the list that holds now \
+                 into `{file}`"
+            );
+            return advise(refuse(Reason::CrlExpired, why), advice);
         }
         if let Some(end) = list.next_update().filter(|end| *end < now) {
             let end = timestamp_text(end);
             let why = format!("for which the revocation list `{file}` ran out at {end}");
-            return refuse(Reason::CrlExpired, why);
+            let advice = format!(
+                "fetch the current list of `{name}` into `{file}`, or set `crl_expired = \"allow\"` in \
+                 `[site.client]`"
+            );
+            return advise(refuse(Reason::CrlExpired, why), advice);
         }
         Ok(list.next_update())
     }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use rustls::pki_types::TrustAnchor;
 
@@ -16,6 +17,8 @@ pub(super) struct Anchors {
     anchors: Vec<TrustAnchor<'static>>,
     /// The certificate of each anchor, in the same order.
     certificates: Vec<Certificate>,
+    /// The file of each anchor, likewise.
+    files: Vec<PathBuf>,
     /// When all of them are valid, which is the usual case.
     all_valid: RangeInclusive<i64>,
 }
@@ -30,6 +33,7 @@ impl Anchors {
         cas.sort_by_key(|ca| std::cmp::Reverse(ca.claims.not_after));
         let mut anchors = Vec::with_capacity(cas.len());
         let mut certificates = Vec::with_capacity(cas.len());
+        let mut files = Vec::with_capacity(cas.len());
         let mut all_valid = i64::MIN..=i64::MAX;
         for ca in cas {
             match webpki::anchor_from_trusted_cert(&ca.der) {
@@ -39,13 +43,20 @@ impl Anchors {
             let (start, end) = (*all_valid.start(), *all_valid.end());
             all_valid = start.max(ca.claims.not_before)..=end.min(ca.claims.not_after);
             certificates.push(Certificate { der: ca.der, claims: ca.claims });
+            files.push(ca.file);
         }
-        Ok(Self { anchors, certificates, all_valid })
+        Ok(Self { anchors, certificates, files, all_valid })
     }
 
     /// All of them, in force or not.
     pub(super) fn certificates(&self) -> &[Certificate] {
         &self.certificates
+    }
+
+    /// The file that one of them stands in.
+    pub(super) fn file_of(&self, certificate: &Certificate) -> Option<&Path> {
+        let at = self.certificates.iter().position(|one| one.der == certificate.der)?;
+        self.files.get(at).map(PathBuf::as_path)
     }
 
     /// Those that are valid at `now`, Unix time.

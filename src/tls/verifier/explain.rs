@@ -71,6 +71,15 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// A configured CA with the file that it stands in, for an advice.
+    pub(super) fn where_is(&self, anchor: &Certificate) -> String {
+        let subject = &anchor.claims.subject;
+        match self.anchors.file_of(anchor) {
+            Some(file) => format!("`{subject}` in `{}`", file.display()),
+            None => format!("`{subject}`"),
+        }
+    }
+
     fn find(&self, is_meant: impl Fn(&Claims) -> bool) -> Option<&Certificate> {
         self.certificates().find(|certificate| is_meant(&certificate.claims))
     }
@@ -88,6 +97,7 @@ pub(super) fn explain(error: &webpki::Error, scene: &Scene<'_>) -> Refusal {
         }
         E::CaUsedAsEndEntity => {
             refuse(Reason::WrongUsage, "presented the certificate of a CA as its own")
+                .advising("give the client a certificate of its own, which the CA has issued to it")
         }
         E::EndEntityUsedAsCa => refuse(
             Reason::WrongUsage,
@@ -120,7 +130,7 @@ pub(super) fn explain(error: &webpki::Error, scene: &Scene<'_>) -> Refusal {
         | E::MaximumPathBuildCallsExceeded
         | E::MaximumSignatureChecksExceeded
         | E::MaximumNameConstraintComparisonsExceeded => refuse(
-            Reason::PathLength,
+            Reason::ChainTooDeep,
             &format!("presented a chain that is longer or wider than is followed: {error:?}"),
         ),
         E::UnsupportedSignatureAlgorithmContext(_)
@@ -165,7 +175,21 @@ fn is_anchor(scene: &Scene<'_>) -> bool {
 pub(super) fn expired(scene: &Scene<'_>, blamed: &Certificate) -> Refusal {
     let late = span(scene.now - blamed.claims.not_after);
     let who = scene.who(blamed);
-    refuse(Reason::Expired, &format!("presented {who} expired {late} ago"))
+    let refusal = refuse(Reason::Expired, &format!("presented {who} expired {late} ago"));
+    let subject = &blamed.claims.subject;
+    if scene.anchors.file_of(blamed).is_some() {
+        let place = scene.where_is(blamed);
+        let advice =
+            format!("replace {place} by the CA's renewed certificate, or by its successor's");
+        return refusal.advising(advice).nearest(format!("`{subject}`: it has expired"));
+    }
+    if blamed.der == scene.own.der {
+        return refusal;
+    }
+    refusal.advising(format!(
+        "have the client send the renewed certificate of the intermediate `{subject}`, or a chain of the CA's \
+         present one"
+    ))
 }
 
 /// The refusal of a certificate, or of a CA, that has not begun.
@@ -177,31 +201,42 @@ pub(super) fn not_yet_valid(scene: &Scene<'_>, blamed: &Certificate) -> Refusal 
         blamed.claims.not_before_text(),
         timestamp_text(scene.now)
     );
-    refuse(Reason::NotYetValid, &sentence)
+    let refusal = refuse(Reason::NotYetValid, &sentence);
+    if scene.anchors.file_of(blamed).is_none() {
+        return refusal;
+    }
+    refusal.nearest(format!("`{}`: it is not valid yet", blamed.claims.subject))
 }
 
 /// The refusal of a signature that nobody here can or wants to check.
 pub(super) fn unsupported(scene: &Scene<'_>) -> Refusal {
-    let sentence = if let Some(weak) =
+    if let Some(weak) =
         scene.certificates().find(|certificate| certificate.is_signed_with_weak_hash())
     {
         let (who, algorithm) = (scene.who(weak), &weak.claims.signature_algorithm);
-        format!("presented {who} is signed with {algorithm}, which can be forged")
-    } else if let Some(short) = scene
-        .certificates()
-        .skip(1)
-        .chain(scene.anchors.certificates())
-        .find(|certificate| certificate.short_rsa_key().is_some())
-    {
+        let sentence = format!("presented {who} is signed with {algorithm}, which can be forged");
+        let refusal = refuse(Reason::UnsupportedAlgorithm, &sentence);
+        if algorithm.starts_with("md5") {
+            return refusal
+                .advising("have the CA issue again with SHA-256; MD5 cannot be accepted");
+        }
+        return refusal.advising(
+            "have the CA issue again with SHA-256, or accept `\"sha1\"` in `accept_legacy` of `[site.client]`",
+        );
+    }
+    let cas = scene.certificates().skip(1).chain(scene.anchors.certificates());
+    if let Some(short) = cas.into_iter().find(|certificate| certificate.short_rsa_key().is_some()) {
         let (subject, key) = (&short.claims.subject, &short.claims.key);
-        format!("presented a chain whose CA `{subject}` has a key that is too short: {key}")
-    } else {
-        let (algorithm, key) = (&scene.own.claims.signature_algorithm, &scene.own.claims.key);
-        format!(
-            "presented a chain with a signature or key that is not accepted (its own: {algorithm}, \
-             key {key})"
-        )
-    };
+        let sentence =
+            format!("presented a chain whose CA `{subject}` has a key that is too short: {key}");
+        return refuse(Reason::UnsupportedAlgorithm, &sentence)
+            .advising(usage::longer_key(&short.claims));
+    }
+    let (algorithm, key) = (&scene.own.claims.signature_algorithm, &scene.own.claims.key);
+    let sentence = format!(
+        "presented a chain with a signature or key that is not accepted (its own: {algorithm}, \
+         key {key})"
+    );
     refuse(Reason::UnsupportedAlgorithm, &sentence)
 }
 

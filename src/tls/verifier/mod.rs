@@ -227,7 +227,7 @@ impl ClientVerifier {
         usage::check_end_entity(&claims, self.rules.extended_key_usage)?;
         let rule = policy::admit(&self.rules, &claims).map_err(|denial| {
             let sentence = format!("presented a certificate that is not admitted: {denial}");
-            Refusal::new(Reason::NotAllowed, sentence)
+            Refusal::new(Reason::NotAllowed, sentence).advising(denial.advice())
         })?;
         let presented = std::iter::once(end_entity).chain(intermediates);
         let chain = presented.map(|certificate| certificate.to_vec()).collect();

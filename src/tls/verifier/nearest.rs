@@ -118,7 +118,8 @@ fn at_anchor(scene: &Scene<'_>, walk: &Walk<'_>, anchor: &Certificate) -> Refusa
             "presented a chain to the configured CA `{}` that does not hold",
             anchor.claims.subject
         );
-        return refuse(Reason::UnknownCa, &sentence);
+        let nearest = format!("`{}`: its key signed the chain", anchor.claims.subject);
+        return refuse(Reason::UnknownCa, &sentence).nearest(nearest);
     }
     if anchor.claims.not_after < scene.now {
         expired(scene, anchor)
@@ -134,7 +135,14 @@ fn key_differs(scene: &Scene<'_>, top: &Certificate, anchor: &Certificate) -> Re
          signature does not verify with that CA's key: the key differs",
         anchor.claims.subject
     );
+    let advice = format!(
+        "if the CA has a new key, add its new certificate to `client_ca` beside {}; else the client's CA only \
+         has the same name",
+        scene.where_is(anchor)
+    );
     refuse(Reason::BadSignature, &sentence)
+        .advising(advice)
+        .nearest(format!("`{}`: the issuer's name, but another key", anchor.claims.subject))
 }
 
 fn sent_key_differs(scene: &Scene<'_>, top: &Certificate, other: &Certificate) -> Refusal {
@@ -144,39 +152,81 @@ fn sent_key_differs(scene: &Scene<'_>, top: &Certificate, other: &Certificate) -
          its chain",
         other.claims.subject
     );
-    refuse(Reason::BadSignature, &sentence)
+    let advice = format!(
+        "have the client send the certificate of the CA that issued its own; the `{}` in its chain has another key",
+        other.claims.subject
+    );
+    refuse(Reason::BadSignature, &sentence).advising(advice)
 }
 
 /// Nobody has the issuer's certificate, or nobody trusts it.
 fn stops(scene: &Scene<'_>, top: &Certificate) -> Refusal {
     let issuer = &top.claims.issuer;
-    if top.claims.is_self_issued() {
-        let sentence = if top.der == scene.own.der {
-            format!("presented a self-signed certificate for `{issuer}`, which is no configured CA")
-        } else {
-            format!("presented a chain that ends at `{issuer}`, which is no configured CA")
-        };
-        return refuse(Reason::UnknownCa, &sentence);
-    }
-    let mut anchors = scene.anchors.certificates().iter();
-    let organisation = organisation(issuer);
-    let nearest = anchors.find(|anchor| {
-        organisation.is_some() && self::organisation(&anchor.claims.subject) == organisation
-    });
-    if let Some(nearest) = nearest {
+    let closest = closest(scene, issuer);
+    let refusal = if top.claims.is_self_issued() && top.der == scene.own.der {
+        let sentence = format!(
+            "presented a self-signed certificate for `{issuer}`, which is no configured CA"
+        );
+        refuse(Reason::UnknownCa, &sentence).advising(
+            "give the client a certificate that a CA in `client_ca` has issued; nobody vouches for this one",
+        )
+    } else if top.claims.is_self_issued() {
+        let sentence =
+            format!("presented a chain that ends at `{issuer}`, which is no configured CA");
+        refuse(Reason::UnknownCa, &sentence).advising(format!(
+            "if clients of `{issuer}` are to be let in, add that CA's certificate to `client_ca`"
+        ))
+    } else if let Some((nearest, Shared::Organisation)) = closest {
         let sentence = format!(
             "presented a chain that stops at `{issuer}`, which was not sent: an intermediate is \
              missing, perhaps one below the configured CA `{}`",
             nearest.claims.subject
         );
-        return refuse(Reason::MissingIntermediate, &sentence);
+        refuse(Reason::MissingIntermediate, &sentence).advising(format!(
+            "have the client send the certificate of `{issuer}` behind its own, or add it to `client_ca` beside \
+             {}",
+            scene.where_is(nearest)
+        ))
+    } else {
+        let what = scene.what(top);
+        let sentence = format!(
+            "presented {what} issued by `{issuer}`, which is no configured CA, and whose certificate was \
+             not sent"
+        );
+        refuse(Reason::UnknownCa, &sentence).advising(format!(
+            "if `{issuer}` is a root whose clients are to be let in, add its certificate to `client_ca`; if it is \
+             an intermediate, have the client send it"
+        ))
+    };
+    match closest {
+        Some((nearest, Shared::Organisation)) => refusal.nearest(format!(
+            "`{}`: the issuer's organisation, but another name",
+            nearest.claims.subject
+        )),
+        Some((only, Shared::Nothing)) => refusal
+            .nearest(format!("`{}`: the only configured CA, of another name", only.claims.subject)),
+        None => refusal,
     }
-    let what = scene.what(top);
-    let sentence = format!(
-        "presented {what} issued by `{issuer}`, which is no configured CA, and whose certificate was \
-         not sent"
-    );
-    refuse(Reason::UnknownCa, &sentence)
+}
+
+/// What the names of an issuer and of the nearest CA have in common.
+#[derive(Clone, Copy)]
+enum Shared {
+    Organisation,
+    Nothing,
+}
+
+/// The configured CA whose name comes nearest to an issuer's.
+fn closest<'a>(scene: &'a Scene<'_>, issuer: &str) -> Option<(&'a Certificate, Shared)> {
+    let anchors = scene.anchors.certificates();
+    let house = organisation(issuer);
+    let is_of_house =
+        |anchor: &&Certificate| house.is_some() && organisation(&anchor.claims.subject) == house;
+    match (anchors.iter().find(is_of_house), anchors) {
+        (Some(anchor), _) => Some((anchor, Shared::Organisation)),
+        (None, [only]) => Some((only, Shared::Nothing)),
+        (None, _) => None,
+    }
 }
 
 /// The organisation in a name by RFC 4514. CAs of one house carry the same.

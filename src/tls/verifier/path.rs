@@ -111,14 +111,20 @@ impl Judge<'_> {
                  allows {most}",
                 anchor.subject
             );
-            return Err(Refusal::new(Reason::PathLength, sentence));
+            let nearest =
+                format!("`{}`: it vouches for fewer levels than the chain has", anchor.subject);
+            return Err(Refusal::new(Reason::PathLength, sentence).nearest(nearest));
         }
         let (count, most) = (cas.len(), self.rules.chain_depth_max);
         if count > most {
             let sentence = format!(
                 "presented a chain with {count} intermediates, of which `chain_depth_max` allows {most}"
             );
-            return Err(Refusal::new(Reason::PathLength, sentence));
+            let advice = format!(
+                "set `chain_depth_max` in `[site.client]` to {count}, or have the client's certificate issued \
+                 nearer to the root"
+            );
+            return Err(Refusal::new(Reason::ChainTooDeep, sentence).advising(advice));
         }
         if !self.rules.crl.is_empty() {
             valid_until = valid_until.min(self.check_revocation(path, root, now)?);

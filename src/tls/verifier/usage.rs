@@ -43,15 +43,31 @@ pub(super) fn check_end_entity(claims: &Claims, rule: ExtendedKeyUsage) -> Resul
     if rule == ExtendedKeyUsage::Require && claims.usage.extended.is_none() {
         let sentence = "presented a certificate without an extended key usage; this site requires \
                         one with clientAuth";
-        return Err(Refusal::new(Reason::WrongUsage, sentence));
+        return Err(Refusal::new(Reason::WrongUsage, sentence).advising(
+            "have the CA issue the client a certificate with the extended key usage `clientAuth`, or set \
+             `extended_key_usage = \"if_present\"` in `[site.client]`",
+        ));
     }
     // webpki judges the keys that sign certificates; this one signs the handshake, where rustls would
     // refuse it as if the client had not proved anything.
     if claims.rsa_bits.is_some_and(|bits| bits < RSA_BITS_MIN) {
         let sentence = format!("presented a certificate whose key is too short: {}", claims.key);
-        return Err(Refusal::new(Reason::UnsupportedAlgorithm, sentence));
+        return Err(
+            Refusal::new(Reason::UnsupportedAlgorithm, sentence).advising(longer_key(claims))
+        );
     }
     Ok(())
+}
+
+/// What to change about an RSA key that is too short.
+pub(super) fn longer_key(claims: &Claims) -> &'static str {
+    const ACCEPTABLE_MIN: usize = 1024;
+    if claims.rsa_bits.is_some_and(|bits| bits >= ACCEPTABLE_MIN) {
+        "have the CA issue again for a key of RSA 2048 or P-256, or accept `\"rsa_1024\"` in `accept_legacy` of \
+         `[site.client]`"
+    } else {
+        "have the CA issue again for a key of RSA 2048 or P-256; so short a one cannot be accepted"
+    }
 }
 
 /// Judges a CA of the path, the anchor included.
@@ -64,7 +80,11 @@ pub(super) fn check_issuer(claims: &Claims, rule: ExtendedKeyUsage) -> Result<()
             "presented a chain whose CA `{subject}` has the key usage {names}, without keyCertSign, \
              so that it may not issue certificates"
         );
-        return Err(Refusal::new(Reason::WrongUsage, sentence));
+        let advice = format!(
+            "have `{subject}` certified again with `keyCertSign`; if it is the root, put the new certificate \
+             into `client_ca`"
+        );
+        return Err(Refusal::new(Reason::WrongUsage, sentence).advising(advice));
     }
     if rule != ExtendedKeyUsage::Ignore && claims.usage.is_for_clients() == Some(false) {
         return Err(not_for_clients(claims, false));
@@ -90,7 +110,11 @@ pub(super) fn not_for_clients(claims: &Claims, is_own: bool) -> Refusal {
              clientAuth: it does not allow issuing to clients"
         )
     };
-    Refusal::new(Reason::WrongUsage, sentence)
+    let whom = if is_own { "the client a certificate" } else { "again by a CA" };
+    Refusal::new(Reason::WrongUsage, sentence).advising(format!(
+        "have the CA issue {whom} with the extended key usage `clientAuth`, or set \
+         `extended_key_usage = \"ignore\"` in `[site.client]`"
+    ))
 }
 
 fn check_readable(claims: &Claims, who: &str) -> Result<(), Refusal> {

@@ -80,7 +80,7 @@ fn no_more_intermediates_than_the_site_allows() {
     let caller = gateway.caller().presenting(caller.followed_by(&issuing));
     let (alert, event) = caller.refused();
     assert_eq!(alert, Alert::BadCertificate);
-    assert_eq!(event.field("reason"), "path-length");
+    assert_eq!(event.field("reason"), "chain-too-deep");
     let said = event.field("message");
     assert!(said.contains("`chain_depth_max` allows 0"), "{said}");
 }

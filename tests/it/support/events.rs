@@ -92,13 +92,22 @@ pub fn wait_for(target: &str, peer: SocketAddr, mark: usize) -> Event {
 
 /// Waits until there are `count` such events.
 pub fn wait_for_all(target: &str, peer: SocketAddr, mark: usize, count: usize) -> Vec<Event> {
-    let peer = peer.to_string();
+    wait_for_prefix(target, ("peer", &peer.to_string()), mark, count)
+}
+
+/// The same for events that are told apart by how a field begins.
+pub fn wait_for_prefix(
+    target: &str,
+    (name, value): (&str, &str),
+    mark: usize,
+    count: usize,
+) -> Vec<Event> {
     let start = Instant::now();
     let mut events = EVENTS.lock().unwrap();
     loop {
         let found: Vec<_> = events[mark..]
             .iter()
-            .filter(|event| event.target == target && event.field("peer") == peer)
+            .filter(|event| event.target == target && event.field(name).starts_with(value))
             .cloned()
             .collect();
         if found.len() >= count {
@@ -108,7 +117,7 @@ pub fn wait_for_all(target: &str, peer: SocketAddr, mark: usize, count: usize) -
             // Or the failure of this test would be all others' too.
             drop(events);
             let came = found.len();
-            panic!("{came} of {count} `{target}` events about {peer} came");
+            panic!("{came} of {count} `{target}` events about {value} came");
         }
         (events, _) = NEWS.wait_timeout(events, PATIENCE).unwrap();
     }

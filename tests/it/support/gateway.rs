@@ -160,6 +160,11 @@ impl Gateway {
         self.control.replace(generation.unwrap_or_else(|report| panic!("{report}")));
     }
 
+    /// What can be done to it, and asked, while it runs.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
     /// Waits until the gateway has ended by itself.
     pub fn wait_for_end(&self) {
         self.ended.recv_timeout(PATIENCE).unwrap().unwrap();

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use super::super::{ClientVerifier, Outcome};
 use crate::config::{CaHints, Client, ClientMode, CrlCheck, ExtendedKeyUsage, OnDoubt};
 use crate::identity::Claims;
-use crate::policy::Reason;
+use crate::policy::{Reason, Refusal};
 use crate::tls::material::{ClientTrust, TrustedCa};
 use crate::tls::revocation::RevocationLists;
 
@@ -185,8 +185,18 @@ impl Site {
         own: &CertificateDer<'static>,
         sent: &[&CertificateDer<'static>],
     ) -> (Reason, String) {
+        let refusal = self.refused(own, sent);
+        (refusal.reason, refusal.sentence)
+    }
+
+    /// The same, with all that is told.
+    pub(super) fn refused(
+        &self,
+        own: &CertificateDer<'static>,
+        sent: &[&CertificateDer<'static>],
+    ) -> Refusal {
         match self.judge(own, sent) {
-            Err(refusal) => (refusal.reason, refusal.sentence),
+            Err(refusal) => refusal,
             Ok(identity) => panic!("{identity:?} was let in"),
         }
     }

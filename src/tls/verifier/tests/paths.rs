@@ -96,7 +96,7 @@ fn a_chain_is_followed_as_far_as_the_site_allows() {
         site(depth).holds_until(&own, &ders[..depth]);
         if depth > 0 {
             let (reason, said) = site(depth - 1).refusal(&own, &ders[..depth]);
-            assert_eq!(reason, Reason::PathLength);
+            assert_eq!(reason, Reason::ChainTooDeep);
             assert!(said.contains("chain_depth_max"), "{said}");
         }
     }
@@ -104,7 +104,7 @@ fn a_chain_is_followed_as_far_as_the_site_allows() {
     let ders: Vec<_> = ders.into_iter().chain([&too_deep.der]).collect();
     let site = trusting(&[&ca]).rules(|rules| rules.chain_depth_max = 6);
     let (reason, _) = site.refusal(&too_deep.client(&plain), &ders);
-    assert_eq!(reason, Reason::PathLength);
+    assert_eq!(reason, Reason::ChainTooDeep);
 }
 
 #[test]

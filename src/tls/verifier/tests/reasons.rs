@@ -3,6 +3,7 @@
 use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose};
 
 use super::lab::{DAY, NOW, at, plain, root, trusting};
+use crate::config::ExtendedKeyUsage;
 
 /// One refusal on a line.
 macro_rules! said {
@@ -65,8 +66,72 @@ fn uses_are_listed() {
     insta::assert_snapshot!(said!(site, issuing.client(&plain), &[&issuing.der]), @"wrong-usage: presented a chain whose CA `CN=Issuing CA` has the extended key usage serverAuth, codeSigning, without clientAuth: it does not allow issuing to clients");
     let encrypts = ca.client(&|params| params.key_usages = vec![KeyUsagePurpose::KeyEncipherment]);
     insta::assert_snapshot!(said!(site, encrypts, &[]), @"wrong-usage: presented a certificate whose key usage is keyEncipherment, without digitalSignature, so that its key may not sign a handshake");
-    let required =
-        site.rules(|rules| rules.extended_key_usage = crate::config::ExtendedKeyUsage::Require);
+    let required = site.rules(|rules| rules.extended_key_usage = ExtendedKeyUsage::Require);
     let unsaid = ca.client(&|params| params.extended_key_usages.clear());
     insta::assert_snapshot!(said!(required, unsaid, &[]), @"wrong-usage: presented a certificate without an extended key usage; this site requires one with clientAuth");
+}
+
+/// The advice and the nearest CA of a refusal.
+macro_rules! advised {
+    ($site:expr, $own:expr, $sent:expr) => {{
+        let refusal = $site.refused(&$own, $sent);
+        assert_ne!(refusal.advice, refusal.sentence);
+        (refusal.advice, refusal.nearest.unwrap_or_default())
+    }};
+}
+
+#[test]
+fn what_to_change_names_the_ca_and_its_file() {
+    let ca = root("Client CA,O=Example", &plain);
+    let site = trusting(&[&ca]);
+
+    let rekeyed = root("Client CA,O=Example", &plain);
+    let (advice, nearest) = advised!(site, rekeyed.client(&plain), &[]);
+    assert!(advice.contains("beside `O=Example,CN=Client CA` in `ca.crt`"), "{advice}");
+    assert_eq!(nearest, "`O=Example,CN=Client CA`: the issuer's name, but another key");
+
+    let issuing = ca.ca("Issuing CA,O=Example", &plain);
+    let (advice, nearest) = advised!(site, issuing.client(&plain), &[]);
+    assert!(advice.contains("have the client send the certificate of `O=Example,CN=Issuing CA`"));
+    assert_eq!(nearest, "`O=Example,CN=Client CA`: the issuer's organisation, but another name");
+
+    let stranger = root("Strangers", &plain);
+    let (advice, nearest) = advised!(site, stranger.client(&plain), &[&stranger.der]);
+    assert!(advice.contains("if clients of `CN=Strangers` are to be let in"), "{advice}");
+    assert_eq!(nearest, "`O=Example,CN=Client CA`: the only configured CA, of another name");
+    let two = trusting(&[&ca, &root("Another", &plain)]);
+    assert_eq!(advised!(two, stranger.client(&plain), &[]).1, "");
+    let (advice, _) = advised!(site, stranger.der, &[]);
+    assert!(advice.contains("nobody vouches for this one"), "{advice}");
+
+    let over = |params: &mut rcgen::CertificateParams| params.not_after = at(NOW - DAY);
+    let old = root("Old CA", &over);
+    let (advice, nearest) = advised!(trusting(&[&ca, &old]), old.client(&plain), &[]);
+    assert!(advice.starts_with("replace `CN=Old CA` in `ca.crt`"), "{advice}");
+    assert_eq!(nearest, "`CN=Old CA`: it has expired");
+    let (advice, nearest) = advised!(site, ca.client(&over), &[]);
+    assert!(advice.starts_with("have the certificate renewed"), "{advice}");
+    assert_eq!(nearest, "");
+    let intermediate = ca.ca("Issuing CA", &over);
+    let (advice, _) = advised!(site, intermediate.client(&plain), &[&intermediate.der]);
+    assert!(advice.contains("renewed certificate of the intermediate `CN=Issuing CA`"), "{advice}");
+}
+
+#[test]
+fn what_to_change_names_the_key_of_the_configuration() {
+    let ca = root("Client CA", &plain);
+    let site = || trusting(&[&ca]);
+    let server = |params: &mut rcgen::CertificateParams| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    };
+    let (advice, _) = advised!(site(), ca.client(&server), &[]);
+    assert!(advice.contains("`extended_key_usage = \"ignore\"`"), "{advice}");
+    let unsaid = ca.client(&|params| params.extended_key_usages.clear());
+    let required = site().rules(|rules| rules.extended_key_usage = ExtendedKeyUsage::Require);
+    let (advice, _) = advised!(required, unsaid, &[]);
+    assert!(advice.contains("`extended_key_usage = \"if_present\"`"), "{advice}");
+    let issuing = ca.ca("Issuing CA", &plain);
+    let shallow = site().rules(|rules| rules.chain_depth_max = 0);
+    let (advice, _) = advised!(shallow, issuing.client(&plain), &[&issuing.der]);
+    assert!(advice.contains("set `chain_depth_max` in `[site.client]` to 1"), "{advice}");
 }
