@@ -165,6 +165,8 @@ pub struct Client {
     pub extended_key_usage: ExtendedKeyUsage,
     /// Intermediates between a client's certificate and the CA.
     pub chain_depth_max: usize,
+    /// Whether intermediates of `client_ca` end a path as roots do.
+    pub partial_chain: bool,
     /// Which CAs the gateway names to clients that ask which certificate to send.
     pub ca_hints: CaHints,
     /// Revocation lists: files, or folders of them; without any, nothing is asked.

@@ -13,6 +13,7 @@ mod layers;
 mod limits;
 mod live;
 mod mtls;
+mod partial_chain;
 mod pkits;
 mod resumption;
 mod revocation;

@@ -35,6 +35,7 @@ pub(super) fn client(mut table: Table<'_>, reader: &Reader<'_>) -> Client {
         extended_key_usage: extended_key_usage
             .map_or(ExtendedKeyUsage::IfPresent, |rule| rule.value),
         chain_depth_max: table.integer("chain_depth_max", 0..=6),
+        partial_chain: table.bool("partial_chain"),
         ca_hints: ca_hints(&mut table),
         crl: table.paths("crl").unwrap_or_default(),
         crl_check: crl_check.map_or(CrlCheck::Leaf, |check| check.value),

@@ -1,7 +1,8 @@
 //! The CAs that client certificates must chain to.
 //!
 //! Strict: whatever is listed here may open the door, so a file that is not what it seems to be stops
-//! the start. A root is an anchor; an intermediate only helps to find the way to one, as in OpenSSL.
+//! the start. A root is an anchor; an intermediate only helps to find the way to one, as in OpenSSL, unless
+//! the site says `partial_chain`.
 
 use std::path::PathBuf;
 
@@ -24,7 +25,7 @@ mod tests;
 /// What a site believes client certificates by.
 #[derive(Clone, Debug)]
 pub struct ClientTrust {
-    /// Self-issued certificates, in force; a chain ends at one of them. Never empty.
+    /// What a chain ends at: self-issued certificates, with `partial_chain` all. Never empty.
     pub anchors: Vec<TrustedCa>,
     /// Other CA certificates of the same files, to complete the chains of clients that send only their own.
     pub intermediates: Vec<TrustedCa>,
@@ -79,7 +80,10 @@ pub(super) fn load_client_ca_beside(
             continue;
         };
         let authorities = authorities.into_iter();
-        found.extend(authorities.map(|certificate| Found { certificate, file }));
+        found.extend(authorities.map(|certificate| Found::new(certificate, file)));
+    }
+    for one in &mut found {
+        one.is_anchor |= site.client.partial_chain;
     }
     let mut seen: Vec<[u8; 32]> = Vec::new();
     found.retain(|one| {
@@ -89,7 +93,7 @@ pub(super) fn load_client_ca_beside(
     });
     if let Some(first) = found.first()
         && sound
-        && !found.iter().any(Found::is_anchor)
+        && !found.iter().any(|one| one.is_anchor)
     {
         report_no_root(first, &found, report);
         return None;
@@ -103,7 +107,7 @@ pub(super) fn load_client_ca_beside(
     for one in &out {
         sound &= one.check_not_public(roots, site, report);
     }
-    let (anchors, intermediates) = kept.into_iter().partition::<Vec<_>, _>(Found::is_anchor);
+    let (anchors, intermediates) = kept.into_iter().partition::<Vec<_>, _>(|one| one.is_anchor);
     let mut anchors: Vec<_> = anchors.into_iter().map(Found::into_trusted).collect();
     let intermediates: Vec<_> = intermediates.into_iter().map(Found::into_trusted).collect();
     let known: Vec<_> = anchors.iter().chain(&intermediates).collect();
@@ -111,7 +115,7 @@ pub(super) fn load_client_ca_beside(
     let (hints, lists) = (hints.filter(|_| sound)?, lists?);
     // The verifier trusts an anchor within its dates only. It knows the others too, so that it can say of
     // their clients what is wrong, and begins to trust one that has not begun when its time comes.
-    anchors.extend(out.into_iter().filter(Found::is_anchor).map(Found::into_trusted));
+    anchors.extend(out.into_iter().filter(|one| one.is_anchor).map(Found::into_trusted));
     Some(ClientTrust { anchors, intermediates, hints, lists })
 }
 
@@ -119,15 +123,18 @@ pub(super) fn load_client_ca_beside(
 struct Found<'a> {
     certificate: Certificate,
     file: NamedFile<'a>,
+    /// Whether a path may end at it.
+    is_anchor: bool,
 }
 
-impl Found<'_> {
-    fn claims(&self) -> &Claims {
-        &self.certificate.claims
+impl<'a> Found<'a> {
+    fn new(certificate: Certificate, file: NamedFile<'a>) -> Self {
+        let is_anchor = certificate.claims.is_self_issued();
+        Self { certificate, file, is_anchor }
     }
 
-    fn is_anchor(&self) -> bool {
-        self.claims().is_self_issued()
+    fn claims(&self) -> &Claims {
+        &self.certificate.claims
     }
 
     fn into_trusted(self) -> TrustedCa {
@@ -160,8 +167,8 @@ impl Found<'_> {
         }
         if self.certificate.is_signed_with_weak_hash() {
             let how = format!("is signed with `{}`", claims.signature_algorithm);
-            let why = if self.is_anchor() {
-                "a root is trusted without its signature, but what it issues is likely signed alike"
+            let why = if self.is_anchor {
+                "an anchor is trusted without its signature, but what it issues is likely signed alike"
             } else {
                 "such a signature can be forged, and chains through it are refused"
             };
@@ -213,7 +220,11 @@ fn report_no_root(first: &Found<'_>, found: &[Found<'_>], report: &mut Report) {
         )
         .seen(lines.join("; "))
         .why("a chain is trusted when it ends at a root that you name")
-        .fix(format!("add the certificate of `{}` to `client_ca`", top.claims().issuer));
+        .fix(format!(
+            "add the certificate of `{}` to `client_ca`, or trust the intermediates themselves: \
+             `partial_chain = true` in `[site.client]`",
+            top.claims().issuer
+        ));
 }
 
 /// Divides what is in force from what has expired or has not begun; an error if no anchor is in force.
@@ -224,12 +235,12 @@ fn divide_by_date<'a>(
 ) -> Option<(Vec<Found<'a>>, Vec<Found<'a>>)> {
     let (kept, out): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|one| Validity::of(one.claims(), now).is_valid());
-    let has_anchor = kept.iter().any(Found::is_anchor);
+    let has_anchor = kept.iter().any(|one| one.is_anchor);
     for one in &out {
         let remark = validity::remark(one.claims(), now).unwrap_or_default();
         let what = format!("the CA `{}` {remark}", one.claims().subject);
         let seen = format!("in `{}`", one.file.path.display());
-        if has_anchor || !one.is_anchor() {
+        if has_anchor || !one.is_anchor {
             report
                 .warning(one.file.span, format!("{what}, and vouches for nobody"))
                 .seen(seen)

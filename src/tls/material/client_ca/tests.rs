@@ -139,6 +139,25 @@ fn intermediates_without_their_root_are_refused() {
 }
 
 #[test]
+fn with_partial_chain_an_intermediate_is_an_anchor() {
+    let lab = Lab::new();
+    let root = Authority::root("Root").unwrap();
+    let upper = root.intermediate("Upper").authority().unwrap();
+    let mut site = lab.site();
+    site.client.partial_chain = true;
+    lab.write("ca.crt", [upper.certificate_pem(), root.certificate_pem()].concat());
+    let (trust, said) = lab.trust_of(&site, &[]);
+    assert_eq!(said, "");
+    let trust = trust.unwrap();
+    assert_eq!(subjects(&trust.anchors), ["CN=Upper", "CN=Root"]);
+    assert!(trust.intermediates.is_empty());
+    let old = root.intermediate("Old").expired().authority().unwrap();
+    lab.write("ca.crt", old.certificate_pem());
+    let (trust, said) = lab.trust_of(&site, &[]);
+    assert!(trust.is_none() && said.contains("every client would be refused"), "{said}");
+}
+
+#[test]
 fn an_expired_ca_is_remarked_on_and_refused_only_when_nothing_remains() {
     let lab = Lab::new();
     let old = Authority::draft("Old").expired().authority().unwrap();

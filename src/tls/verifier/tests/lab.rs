@@ -137,6 +137,7 @@ pub(super) fn trusting(roots: &[&Made]) -> Site {
             deny: Vec::new(),
             extended_key_usage: ExtendedKeyUsage::IfPresent,
             chain_depth_max: 5,
+            partial_chain: false,
             ca_hints: CaHints::All,
             crl: Vec::new(),
             crl_check: CrlCheck::Leaf,
