@@ -174,7 +174,7 @@ pub struct Client {
     /// Which certificates of a path the lists are asked about.
     pub crl_check: CrlCheck,
     /// What to do with a certificate that no list is for.
-    pub crl_missing: OnDoubt,
+    pub crl_missing: CrlMissing,
     /// What to do when the list has run out.
     pub crl_expired: OnDoubt,
 }
@@ -188,7 +188,18 @@ pub enum CrlCheck {
     Chain,
 }
 
-/// `crl_missing = "..."`, `crl_expired = "..."`
+/// `crl_missing = ...`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CrlMissing {
+    /// Refuse the client.
+    Deny,
+    /// Let it in, whatever its CA.
+    Allow,
+    /// Let in what the CAs in these files issued.
+    AllowFor(Vec<Located<PathBuf>>),
+}
+
+/// `crl_expired = "..."`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnDoubt {
     /// Refuse the client.

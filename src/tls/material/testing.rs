@@ -10,9 +10,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::config::{
-    CaHints, Client, CrlCheck, Endpoint, ExtendedKeyUsage, IdentityFormat, IdentityHeaders,
-    Located, OnDoubt, Report, ServerName, Site, SiteLimits, Source, Timeouts, Tls, TlsVersion,
-    Upstream,
+    CaHints, Client, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage, IdentityFormat,
+    IdentityHeaders, Located, OnDoubt, Report, ServerName, Site, SiteLimits, Source, Timeouts, Tls,
+    TlsVersion, Upstream,
 };
 
 const TOML: &str = r#"[[listener]]
@@ -89,7 +89,7 @@ impl Lab {
                 ca_hints: CaHints::All,
                 crl: Vec::new(),
                 crl_check: CrlCheck::Leaf,
-                crl_missing: OnDoubt::Deny,
+                crl_missing: CrlMissing::Deny,
                 crl_expired: OnDoubt::Deny,
             },
             identity_headers: IdentityHeaders {

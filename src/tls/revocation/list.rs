@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rustls::pki_types::SubjectPublicKeyInfoDer;
-use webpki::{Cert, RawPublicKeyEntity};
+use webpki::RawPublicKeyEntity;
 use x509_parser::prelude::{FromDer as _, X509Name};
 use x509_parser::time::ASN1Time;
 
@@ -101,7 +101,7 @@ impl List {
     }
 
     /// Whether it was made for this certificate, its issuer aside.
-    pub(super) fn covers(&self, certificate: &Cert<'_>) -> bool {
+    pub(super) fn covers(&self, certificate: &[u8]) -> bool {
         self.scope.covers(&self.der, certificate)
     }
 

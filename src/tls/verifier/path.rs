@@ -14,7 +14,7 @@ use crate::identity::Claims;
 use crate::policy::{Reason, Refusal};
 
 use super::super::material::{Certificate, public_key_info};
-use super::super::revocation::{Issuer, RevocationLists};
+use super::super::revocation::{Asked, Issuer, RevocationLists};
 use super::anchors::InForce;
 use super::usage::{self, Purpose};
 
@@ -145,7 +145,10 @@ impl Judge<'_> {
                 key: &key,
                 key_usage: claims.as_ref().and_then(|claims| claims.usage.key),
             };
-            let used = self.lists.check(certificate, &who, &issuer, self.rules, now)?;
+            let der = certificate.der();
+            let (name, serial) = (certificate.issuer(), certificate.serial());
+            let asked = Asked { der: &der, issuer: name, serial };
+            let used = self.lists.check(asked, &who, &issuer, self.rules, now)?;
             until = until.min(used.unwrap_or(i64::MAX));
             match next {
                 Some(next) if self.rules.crl_check == CrlCheck::Chain => {

@@ -4,7 +4,7 @@ use rustls::pki_types::TrustAnchor;
 
 use super::super::testing::Lab;
 use super::*;
-use crate::config::{Condition, Located, Rule};
+use crate::config::{Condition, CrlMissing, Located, Rule};
 use crate::identity::{Field, Pattern};
 use crate::pki::{Authority, self_signed_server};
 
@@ -155,6 +155,27 @@ fn with_partial_chain_an_intermediate_is_an_anchor() {
     lab.write("ca.crt", old.certificate_pem());
     let (trust, said) = lab.trust_of(&site, &[]);
     assert!(trust.is_none() && said.contains("every client would be refused"), "{said}");
+}
+
+#[test]
+fn a_ca_that_needs_no_list_should_lead_to_one_of_client_ca() {
+    let lab = Lab::new();
+    let root = Authority::root("Root").unwrap();
+    let upper = root.intermediate("Upper").authority().unwrap();
+    let lower = upper.intermediate("Lower").authority().unwrap();
+    let stranger = Authority::root("Stranger").unwrap();
+    lab.write("ca.crt", root.certificate_pem());
+    lab.write("b.crt", [lower.certificate_pem(), upper.certificate_pem()].concat());
+    let mut site = lab.site();
+    let b = site.client_ca[0].with(lab.path("b.crt"));
+    site.client.crl_missing = CrlMissing::AllowFor(vec![b]);
+    assert_eq!(lab.trust_of(&site, &[]).1, "");
+    lab.write("b.crt", [lower.certificate_pem(), stranger.certificate_pem()].concat());
+    let (trust, said) = lab.trust_of(&site, &[]);
+    assert!(trust.is_some());
+    insta::assert_snapshot!("excused_strangers", said);
+    lab.write("b.crt", "");
+    assert!(lab.trust_of(&site, &[]).0.is_none());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use time::OffsetDateTime;
 
 use super::super::{ClientVerifier, Outcome};
-use crate::config::{CaHints, Client, CrlCheck, ExtendedKeyUsage, OnDoubt};
+use crate::config::{CaHints, Client, CrlCheck, CrlMissing, ExtendedKeyUsage, OnDoubt};
 use crate::identity::Claims;
 use crate::policy::Reason;
 use crate::tls::material::{ClientTrust, TrustedCa};
@@ -141,7 +141,7 @@ pub(super) fn trusting(roots: &[&Made]) -> Site {
             ca_hints: CaHints::All,
             crl: Vec::new(),
             crl_check: CrlCheck::Leaf,
-            crl_missing: OnDoubt::Deny,
+            crl_missing: CrlMissing::Deny,
             crl_expired: OnDoubt::Deny,
         },
     }
