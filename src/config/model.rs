@@ -84,7 +84,8 @@ pub struct Site {
     pub certificate: Located<PathBuf>,
     /// PEM file: the key of the first certificate.
     pub private_key: Located<PathBuf>,
-    /// PEM bundles or DER files with the CAs that client certificates must chain to.
+    /// PEM bundles or DER files with the CAs that client certificates must chain to; empty if `client` pins
+    /// keys instead.
     pub client_ca: Vec<Located<PathBuf>>,
     /// The app.
     pub upstream: Located<Upstream>,
@@ -161,6 +162,8 @@ pub struct Client {
     pub allow: Vec<Located<Rule>>,
     /// Rules of which none may fit, whatever `allow` says.
     pub deny: Vec<Located<Rule>>,
+    /// SHA-256 of the public keys that are trusted without a CA; empty if `client_ca` is asked.
+    pub pinned_spki_sha256: Vec<Located<[u8; 32]>>,
     /// What the extension of that name must say.
     pub extended_key_usage: ExtendedKeyUsage,
     /// Intermediates between a client's certificate and the CA.

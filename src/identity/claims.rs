@@ -147,6 +147,11 @@ impl Claims {
         hex_lower(&self.sha256)
     }
 
+    /// SHA-256 of the SubjectPublicKeyInfo, lower-case hexadecimal.
+    pub fn key_fingerprint(&self) -> String {
+        hex_lower(&self.spki_sha256)
+    }
+
     /// `not_before` as `2026-11-22T08:00:00Z`.
     pub fn not_before_text(&self) -> String {
         timestamp_text(self.not_before)

@@ -12,7 +12,7 @@ pub(crate) use claims::timestamp_text;
 pub use claims::{Claims, Malformed};
 pub(crate) use distinguished_name::rfc4514;
 pub use distinguished_name::{Attribute, attributes};
-pub use pattern::{Field, NotAPattern, Pattern};
+pub use pattern::{Field, NotAPattern, Pattern, sha256};
 pub use usage::{KeyUsage, Usage};
 
 /// The verified end-entity certificate of a client.

@@ -14,6 +14,7 @@ mod limits;
 mod live;
 mod mtls;
 mod partial_chain;
+mod pins;
 mod pkits;
 mod resumption;
 mod revocation;

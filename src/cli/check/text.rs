@@ -6,7 +6,7 @@ use crate::config::{Located, Palette, Report, Rule, TlsVersion};
 use crate::generation::Site;
 use crate::identity::{Claims, timestamp_text};
 
-use super::{Findings, days_left};
+use super::{Findings, days_left, hex};
 
 /// All that a start would serve, aligned.
 pub(super) fn summary(report: &Report, findings: &Findings, palette: Palette) -> String {
@@ -78,8 +78,17 @@ impl Page {
             self.fact("", &format!("{} entries, {next}, {kib} KiB of memory", list.entries));
         }
         let client = &site.config.client;
+        for (number, pin) in client.pinned_spki_sha256.iter().enumerate() {
+            let label = if number == 0 { "client key" } else { "or" };
+            self.fact(label, &format!("sha256 {}", hex(&pin.value)));
+        }
         if client.allow.is_empty() {
-            self.fact("admits", "every certificate of these CAs");
+            let of_whom = if client.pinned_spki_sha256.is_empty() {
+                "every certificate of these CAs"
+            } else {
+                "every certificate with one of these keys"
+            };
+            self.fact("admits", of_whom);
         }
         self.rules("admits only", &client.allow);
         self.rules("but never", &client.deny);

@@ -1,6 +1,7 @@
 //! `[site.client]`: how a client's certificate is judged, and who is admitted and who is not, as rules whose
 //! patterns are read here once and for all.
 
+use super::trust;
 use crate::config::model::{CaHints, Client, CrlCheck, CrlMissing, ExtendedKeyUsage, OnDoubt};
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
@@ -29,9 +30,10 @@ pub(super) fn client(mut table: Table<'_>, reader: &Reader<'_>) -> Client {
     );
     let extended_key_usage = table.parsed("extended_key_usage", extended_key_usage);
     let crl_check = table.parsed("crl_check", crl_check);
-    Client {
+    let client = Client {
         allow,
         deny,
+        pinned_spki_sha256: trust::pins(&mut table, reader),
         extended_key_usage: extended_key_usage
             .map_or(ExtendedKeyUsage::IfPresent, |rule| rule.value),
         chain_depth_max: table.integer("chain_depth_max", 0..=6),
@@ -41,7 +43,9 @@ pub(super) fn client(mut table: Table<'_>, reader: &Reader<'_>) -> Client {
         crl_check: crl_check.map_or(CrlCheck::Leaf, |check| check.value),
         crl_missing: crl_missing(&mut table),
         crl_expired: crl_expired(&mut table),
-    }
+    };
+    trust::nothing_of_paths(&table, &client, reader);
+    client
 }
 
 fn crl_check(text: &str) -> Result<CrlCheck, Wrong> {
@@ -140,7 +144,7 @@ fn rule(mut table: Table<'_>, vain: &Vain, reader: &Reader<'_>) -> Located<Rule>
     Located::new(Rule { conditions }, span)
 }
 
-fn wrong(pattern: NotAPattern) -> Wrong {
+pub(super) fn wrong(pattern: NotAPattern) -> Wrong {
     let wrong = Wrong::new(pattern.what, pattern.fix);
     match pattern.why {
         Some(why) => wrong.why(why),

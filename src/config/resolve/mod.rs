@@ -8,6 +8,7 @@ mod listener;
 mod process;
 mod server_name;
 mod site;
+mod trust;
 mod upstream;
 
 use std::sync::Arc;

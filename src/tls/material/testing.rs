@@ -83,6 +83,7 @@ impl Lab {
             client: Client {
                 allow: Vec::new(),
                 deny: Vec::new(),
+                pinned_spki_sha256: Vec::new(),
                 extended_key_usage: ExtendedKeyUsage::IfPresent,
                 chain_depth_max: 5,
                 partial_chain: false,

@@ -163,19 +163,27 @@ fn is_anchor(scene: &Scene<'_>) -> bool {
 
 /// The refusal of a certificate, or of a CA, that ran out.
 pub(super) fn expired(scene: &Scene<'_>, blamed: &Certificate) -> Refusal {
-    let late = span(scene.now - blamed.claims.not_after);
-    let who = scene.who(blamed);
+    expired_since(&scene.who(blamed), &blamed.claims, scene.now)
+}
+
+/// The same of what a sentence calls `who`.
+pub(super) fn expired_since(who: &str, claims: &Claims, now: i64) -> Refusal {
+    let late = span(now - claims.not_after);
     refuse(Reason::Expired, &format!("presented {who} expired {late} ago"))
 }
 
 /// The refusal of a certificate, or of a CA, that has not begun.
 pub(super) fn not_yet_valid(scene: &Scene<'_>, blamed: &Certificate) -> Refusal {
+    valid_from(&scene.who(blamed), &blamed.claims, scene.now)
+}
+
+/// The same of what a sentence calls `who`.
+pub(super) fn valid_from(who: &str, claims: &Claims, now: i64) -> Refusal {
     let sentence = format!(
-        "presented {} becomes valid in {}, at {}, by this machine's clock, which says {}",
-        scene.who(blamed),
-        span(blamed.claims.not_before - scene.now),
-        blamed.claims.not_before_text(),
-        timestamp_text(scene.now)
+        "presented {who} becomes valid in {}, at {}, by this machine's clock, which says {}",
+        span(claims.not_before - now),
+        claims.not_before_text(),
+        timestamp_text(now)
     );
     refuse(Reason::NotYetValid, &sentence)
 }
@@ -209,10 +217,13 @@ fn unknown_critical(scene: &Scene<'_>) -> Refusal {
     let blamed = scene.find(|claims| claims.usage.unknown_critical.is_some());
     let blamed = blamed.unwrap_or(&scene.own);
     let number = blamed.claims.usage.unknown_critical.as_deref();
+    not_understood(&scene.who(blamed), number.unwrap_or("of an unknown kind"))
+}
+
+/// The refusal of a critical extension.
+pub(super) fn not_understood(who: &str, number: &str) -> Refusal {
     let sentence = format!(
-        "presented {} holds the critical extension {}, which is not understood here",
-        scene.who(blamed),
-        number.unwrap_or("of an unknown kind")
+        "presented {who} holds the critical extension {number}, which is not understood here"
     );
     refuse(Reason::Malformed, &sentence)
 }

@@ -3,7 +3,7 @@
 //! rustls asks here during the handshake. The story of a judgement, [`ClientVerifier::judge`]: read the
 //! certificate → take the anchors that are valid now (`anchors`) → choose which of the certificates at hand may
 //! take part (`candidates`) → let rustls-webpki find a path, which our own checks narrow (`path`, `usage`)
-//! → apply the site's rules. Where it ends early, `explain` and `nearest` find the words. The outcome, with
+//! → apply the site's rules. Where keys are pinned, `pinned` stands in for the path. Where it ends early, `explain` and `nearest` find the words. The outcome, with
 //! the certificate or with the reason in full, is left for the connection in [`OUTCOME`], because a TLS alert
 //! has room for neither.
 
@@ -29,6 +29,7 @@ mod candidates;
 mod explain;
 mod nearest;
 mod path;
+mod pinned;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -118,6 +119,31 @@ impl ClientVerifier {
         let claims = Claims::from_der(end_entity).map_err(|malformed| {
             Refusal::new(Reason::Malformed, format!("presented what is {malformed}"))
         })?;
+        let path_valid_until = if self.rules.pinned_spki_sha256.is_empty() {
+            self.judge_path(end_entity, &claims, intermediates, now)?
+        } else {
+            pinned::check(&claims, &self.rules, now)?;
+            claims.not_after
+        };
+        usage::check_end_entity(&claims, self.rules.extended_key_usage)?;
+        policy::admit(&self.rules, &claims).map_err(|denial| {
+            let sentence = format!("presented a certificate that is not admitted: {denial}");
+            Refusal::new(Reason::NotAllowed, sentence)
+        })?;
+        let presented = std::iter::once(end_entity).chain(intermediates);
+        let chain = presented.map(|certificate| certificate.to_vec()).collect();
+        let valid_until = claims.not_after.min(path_valid_until);
+        Ok(Arc::new(Identity::of_verified(claims, chain, valid_until)))
+    }
+
+    /// Finds a path to a CA; the answer is when the first certificate above the client's runs out.
+    fn judge_path(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        claims: &Claims,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<i64, Refusal> {
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let anchors = self.anchors.in_force(seconds);
         let candidates = candidates::select(end_entity, intermediates, &self.helpers, &anchors);
@@ -128,7 +154,7 @@ impl ClientVerifier {
             algorithms: self.provider.signature_verification_algorithms.all,
         };
         let found = judge.verify(end_entity, &candidates, now);
-        let path_valid_until = found.or_else(|failure| {
+        found.or_else(|failure| {
             let error = match failure {
                 Failure::Ours(refusal) => return Err(refusal),
                 Failure::Engine(error) => error,
@@ -145,16 +171,7 @@ impl ClientVerifier {
                 Failure::Ours(refusal) => refusal,
                 Failure::Engine(error) => explain::explain(&error, &scene),
             })
-        })?;
-        usage::check_end_entity(&claims, self.rules.extended_key_usage)?;
-        policy::admit(&self.rules, &claims).map_err(|denial| {
-            let sentence = format!("presented a certificate that is not admitted: {denial}");
-            Refusal::new(Reason::NotAllowed, sentence)
-        })?;
-        let presented = std::iter::once(end_entity).chain(intermediates);
-        let chain = presented.map(|certificate| certificate.to_vec()).collect();
-        let valid_until = claims.not_after.min(path_valid_until);
-        Ok(Arc::new(Identity::of_verified(claims, chain, valid_until)))
+        })
     }
 }
 
@@ -212,7 +229,9 @@ struct Unsettled;
 /// The certificate error whose TLS alert (RFC 8446 section 6.2) fits a reason best.
 fn alert_for(reason: Reason) -> CertificateError {
     match reason {
-        Reason::UnknownCa | Reason::MissingIntermediate => CertificateError::UnknownIssuer,
+        Reason::UnknownCa | Reason::MissingIntermediate | Reason::NotPinned => {
+            CertificateError::UnknownIssuer
+        }
         Reason::Expired => CertificateError::Expired,
         Reason::NotYetValid => CertificateError::NotValidYet,
         Reason::WrongUsage => CertificateError::InvalidPurpose,

@@ -26,7 +26,8 @@ mod tests;
 /// What a site believes client certificates by.
 #[derive(Clone, Debug)]
 pub struct ClientTrust {
-    /// What a chain ends at: self-issued certificates, with `partial_chain` all. Never empty.
+    /// What a chain ends at: self-issued certificates, with `partial_chain` all. Empty only where the site
+    /// pins keys.
     pub anchors: Vec<TrustedCa>,
     /// Other CA certificates of the same files, to complete the chains of clients that send only their own.
     pub intermediates: Vec<TrustedCa>,
@@ -34,6 +35,18 @@ pub struct ClientTrust {
     pub hints: Vec<Vec<u8>>,
     /// What its CAs revoked.
     pub lists: RevocationLists,
+}
+
+impl ClientTrust {
+    /// For a site that knows its clients by their keys.
+    fn without_cas() -> Self {
+        Self {
+            anchors: Vec::new(),
+            intermediates: Vec::new(),
+            hints: Vec::new(),
+            lists: RevocationLists::default(),
+        }
+    }
 }
 
 /// A CA certificate and where it came from.
@@ -68,6 +81,9 @@ pub(super) fn load_client_ca_beside(
     now: i64,
     report: &mut Report,
 ) -> Option<ClientTrust> {
+    if !site.client.pinned_spki_sha256.is_empty() && site.client_ca.is_empty() {
+        return Some(ClientTrust::without_cas());
+    }
     if site.client_ca.is_empty() {
         // Whoever read the configuration has said so.
         return None;

@@ -135,6 +135,7 @@ pub(super) fn trusting(roots: &[&Made]) -> Site {
         rules: Client {
             allow: Vec::new(),
             deny: Vec::new(),
+            pinned_spki_sha256: Vec::new(),
             extended_key_usage: ExtendedKeyUsage::IfPresent,
             chain_depth_max: 5,
             partial_chain: false,
