@@ -71,6 +71,7 @@ pub const KEYS: &[Key] = &[
     Key { table: "site.client", name: "extended_key_usage", unset: Default(r#""if_present""#) },
     Key { table: "site.client", name: "chain_depth_max", unset: Default("5") },
     Key { table: "site.client", name: "partial_chain", unset: Default("false") },
+    Key { table: "site.client", name: "accept_legacy", unset: Default("[]") },
     Key { table: "site.client", name: "ca_hints", unset: Default(r#""all""#) },
     Key { table: "site.client", name: "crl", unset: Optional(r#""ca/clients.crl""#) },
     Key { table: "site.client", name: "crl_check", unset: Default(r#""leaf""#) },

@@ -22,7 +22,7 @@ mod unknown;
 pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
 pub use model::{
     CaHints, Client, Config, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage, IdentityFormat,
-    IdentityHeaders, Limits, Listener, Log, LogFormat, OnDoubt, Runtime, ServerName, Site,
+    IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, OnDoubt, Runtime, ServerName, Site,
     SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
 };
 pub use render::{Palette, Rendered};

@@ -101,6 +101,13 @@ pub struct Site {
     pub limits: SiteLimits,
 }
 
+impl Site {
+    /// The newest TLS version that is spoken. RSA keys below 2048 bits cannot be verified with in TLS 1.3.
+    pub fn tls_version_max(&self) -> TlsVersion {
+        if self.client.accepts(Legacy::Rsa1024) { TlsVersion::V1_2 } else { TlsVersion::V1_3 }
+    }
+}
+
 /// A name that a site answers to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ServerName {
@@ -170,6 +177,8 @@ pub struct Client {
     pub chain_depth_max: usize,
     /// Whether intermediates of `client_ca` end a path as roots do.
     pub partial_chain: bool,
+    /// What is accepted although it has gone out of use; nothing twice.
+    pub accept_legacy: Vec<Legacy>,
     /// Which CAs the gateway names to clients that ask which certificate to send.
     pub ca_hints: CaHints,
     /// Revocation lists: files, or folders of them; without any, nothing is asked.
@@ -180,6 +189,38 @@ pub struct Client {
     pub crl_missing: CrlMissing,
     /// What to do when the list has run out.
     pub crl_expired: OnDoubt,
+}
+
+impl Client {
+    /// Whether `accept_legacy` has this word.
+    pub fn accepts(&self, legacy: Legacy) -> bool {
+        self.accept_legacy.contains(&legacy)
+    }
+}
+
+/// A word of `accept_legacy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Legacy {
+    /// Clients' certificates of X.509 version 1 or 2.
+    X509V1,
+    /// Signatures over SHA-1 in certificates.
+    Sha1,
+    /// RSA keys of 1024 to 2047 bits.
+    Rsa1024,
+}
+
+impl Legacy {
+    /// Every word, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::X509V1, Self::Sha1, Self::Rsa1024];
+
+    /// As the file writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::X509V1 => "x509_v1",
+            Self::Sha1 => "sha1",
+            Self::Rsa1024 => "rsa_1024",
+        }
+    }
 }
 
 /// `crl_check = "..."`

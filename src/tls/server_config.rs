@@ -34,7 +34,7 @@ impl SiteTls {
         report: &mut Report,
     ) -> Option<Self> {
         let provider = Arc::new(provider());
-        let verifier = ClientVerifier::new(trust, site.client.clone(), Arc::clone(&provider));
+        let verifier = ClientVerifier::new(trust, site.client.clone(), &provider);
         let verifier = match verifier {
             Ok(verifier) => Arc::new(verifier),
             Err(failure) => {
@@ -48,9 +48,10 @@ impl SiteTls {
                 return None;
             }
         };
-        let versions: &[_] = match site.tls.version_min {
-            TlsVersion::V1_2 => &[&TLS13, &TLS12],
-            TlsVersion::V1_3 => &[&TLS13],
+        let versions: &[_] = match (site.tls.version_min, site.tls_version_max()) {
+            (TlsVersion::V1_2, TlsVersion::V1_3) => &[&TLS13, &TLS12],
+            (TlsVersion::V1_3, _) => &[&TLS13],
+            (_, TlsVersion::V1_2) => &[&TLS12],
         };
         let builder =
             match ServerConfig::builder_with_provider(provider).with_protocol_versions(versions) {

@@ -10,6 +10,7 @@ mod forwarding;
 mod headers;
 mod identity_formats;
 mod layers;
+mod legacy;
 mod limits;
 mod live;
 mod mtls;

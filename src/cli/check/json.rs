@@ -57,6 +57,7 @@ fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
     let names: Vec<_> = names.map(|name| name.value.to_string()).collect();
     let anchors = site.facts.anchors.iter();
     let pins = site.config.client.pinned_spki_sha256.iter().map(|pin| hex(&pin.value));
+    let legacy = site.config.client.accept_legacy.iter();
     let upstream = &site.config.upstream.value;
     let formats = site.config.identity_headers.formats.iter();
     json!({
@@ -66,10 +67,9 @@ fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
         "publicly_trusted": site.facts.publicly_trusted,
         "client_ca": anchors.map(|ca| certificate(ca, now)).collect::<Vec<_>>(),
         "pinned_spki_sha256": pins.collect::<Vec<_>>(),
-        "tls_version_min": match site.config.tls.version_min {
-            TlsVersion::V1_2 => "1.2",
-            TlsVersion::V1_3 => "1.3",
-        },
+        "accept_legacy": legacy.map(|word| word.as_str()).collect::<Vec<_>>(),
+        "tls_version_min": version(site.config.tls.version_min),
+        "tls_version_max": version(site.config.tls_version_max()),
         "crl": site.facts.lists.iter().map(list).collect::<Vec<_>>(),
         "allow": site.config.client.allow.iter().map(rule).collect::<Vec<_>>(),
         "deny": site.config.client.deny.iter().map(rule).collect::<Vec<_>>(),
@@ -80,6 +80,13 @@ fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
             "why": reached.as_ref().err(),
         },
     })
+}
+
+fn version(version: TlsVersion) -> &'static str {
+    match version {
+        TlsVersion::V1_2 => "1.2",
+        TlsVersion::V1_3 => "1.3",
+    }
 }
 
 fn certificate(claims: &Claims, now: i64) -> Value {

@@ -92,9 +92,14 @@ impl Page {
         }
         self.rules("admits only", &client.allow);
         self.rules("but never", &client.deny);
-        let versions = match site.config.tls.version_min {
-            TlsVersion::V1_2 => "1.2 and 1.3",
-            TlsVersion::V1_3 => "1.3",
+        let words: Vec<_> = client.accept_legacy.iter().map(|word| word.as_str()).collect();
+        if !words.is_empty() {
+            self.fact("although it is old", &words.join(", "));
+        }
+        let versions = match (site.config.tls.version_min, site.config.tls_version_max()) {
+            (TlsVersion::V1_2, TlsVersion::V1_3) => "1.2 and 1.3",
+            (TlsVersion::V1_3, _) => "1.3",
+            (_, TlsVersion::V1_2) => "1.2",
         };
         self.fact("TLS", versions);
         let formats = site.config.identity_headers.formats.iter();

@@ -1,7 +1,7 @@
 //! `[site.client]`: how a client's certificate is judged, and who is admitted and who is not, as rules whose
 //! patterns are read here once and for all.
 
-use super::trust;
+use super::{legacy, trust};
 use crate::config::model::{CaHints, Client, CrlCheck, CrlMissing, ExtendedKeyUsage, OnDoubt};
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
@@ -38,6 +38,7 @@ pub(super) fn client(mut table: Table<'_>, reader: &Reader<'_>) -> Client {
             .map_or(ExtendedKeyUsage::IfPresent, |rule| rule.value),
         chain_depth_max: table.integer("chain_depth_max", 0..=6),
         partial_chain: table.bool("partial_chain"),
+        accept_legacy: legacy::words(&mut table, reader),
         ca_hints: ca_hints(&mut table),
         crl: table.paths("crl").unwrap_or_default(),
         crl_check: crl_check.map_or(CrlCheck::Leaf, |check| check.value),

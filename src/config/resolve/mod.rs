@@ -4,6 +4,7 @@
 
 mod client;
 mod identity_headers;
+mod legacy;
 mod listener;
 mod process;
 mod server_name;

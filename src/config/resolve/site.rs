@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::client::client;
 use super::identity_headers::identity_headers;
+use super::legacy;
 use super::server_name::server_name;
 use super::trust;
 use super::upstream::{is_local, upstream};
@@ -60,7 +61,10 @@ fn site(
     }
     let client = client(client_table, reader);
     let identity_headers = identity_headers(table.table("identity_headers"), reader);
-    let tls = tls(table.table("tls"));
+    let tls_table = table.table("tls");
+    let version_span = tls_table.span("version_min");
+    let tls = tls(tls_table);
+    legacy::version(&client, tls.version_min, version_span, reader);
     let timeouts = timeouts(table.table("timeouts"));
     let limits = limits(table.table("limits"));
     table.finish();

@@ -89,7 +89,9 @@ fn walk(
         let inner = format!("{path}.{}", name.get_ref()).trim_start_matches('.').to_owned();
         match value.get_ref() {
             DeValue::Table(table) => walk(text, &inner, table, found),
-            DeValue::Array(items) if items.iter().all(|item| item.get_ref().is_table()) => {
+            DeValue::Array(items)
+                if !items.is_empty() && items.iter().all(|item| item.get_ref().is_table()) =>
+            {
                 for table in items.iter().filter_map(|item| item.get_ref().as_table()) {
                     walk(text, &inner, table, found);
                 }

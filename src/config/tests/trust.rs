@@ -19,6 +19,20 @@ fn one_of_ca_and_pins_must_be_there() {
 }
 
 #[test]
+fn what_is_old_is_named_and_warned_of() {
+    let mut all = with("[site.client]\naccept_legacy = [\"x509_v1\", \"sha1\", \"rsa_1024\"]");
+    all += &with("[site.client]\naccept_legacy = [\"SHA-1\", \"md5\", \"sha1\", \"sha1\"]");
+    all += &with("[site.client]\naccept_legacy = \"sha1\"");
+    all +=
+        &with("[site.client]\naccept_legacy = [\"rsa_1024\"]\n[site.tls]\nversion_min = \"1.3\"");
+    all += &without_ca(&format!(
+        "[site.client]\npinned_spki_sha256 = [\"{PIN}\"]\naccept_legacy = [\"sha1\"]"
+    ));
+    insta::assert_snapshot!("legacy", all);
+    assert_eq!(with("[site.client]\naccept_legacy = []"), "");
+}
+
+#[test]
 fn a_pin_is_a_sha_256() {
     let mut all = without_ca(&format!(
         "[site.client]\npinned_spki_sha256 = [\"{PIN}\", \"{}\", \"{}\", \"YDA64iuZiGG847KPM+7Bvnf6SjxsycpwddvgP1eMEcc=\"]",

@@ -87,6 +87,7 @@ impl Lab {
                 extended_key_usage: ExtendedKeyUsage::IfPresent,
                 chain_depth_max: 5,
                 partial_chain: false,
+                accept_legacy: Vec::new(),
                 ca_hints: CaHints::All,
                 crl: Vec::new(),
                 crl_check: CrlCheck::Leaf,

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use crate::config::{Client, CrlMissing, OnDoubt};
 use crate::identity::{KeyUsage, timestamp_text};
 use crate::policy::{Reason, Refusal};
+use crate::tls::algorithms::Algorithms;
 
 pub(in crate::tls) use list::List;
 
@@ -102,7 +103,9 @@ impl RevocationLists {
             return refuse(Reason::CrlMissing, why);
         };
         let may_sign = issuer.key_usage.is_none_or(KeyUsage::may_sign_lists);
-        let signed = meant.iter().find(|list| may_sign && list.is_signed_by(issuer.key));
+        let signed = meant
+            .iter()
+            .find(|list| may_sign && list.is_signed_by(issuer.key, Algorithms::of(rules)));
         let Some(list) = signed else {
             let file = first.file().display();
             let why = if may_sign {

@@ -6,9 +6,11 @@
 
 use rustls::pki_types::CertificateDer;
 
+use crate::config::Legacy;
 use crate::identity::{Claims, timestamp_text};
 use crate::policy::{Reason, Refusal};
 
+use super::super::algorithms::Algorithms;
 use super::super::material::Certificate;
 use super::anchors::Anchors;
 use super::{nearest, usage};
@@ -24,6 +26,7 @@ pub(super) struct Scene<'a> {
     pub(super) sent: Vec<Certificate>,
     pub(super) anchors: &'a Anchors,
     pub(super) helpers: &'a [Certificate],
+    pub(super) algorithms: Algorithms,
     /// Unix time.
     pub(super) now: i64,
 }
@@ -35,6 +38,7 @@ impl<'a> Scene<'a> {
         intermediates: &[CertificateDer<'_>],
         anchors: &'a Anchors,
         helpers: &'a [Certificate],
+        algorithms: Algorithms,
         now: i64,
     ) -> Self {
         let der = end_entity.clone().into_owned();
@@ -44,6 +48,7 @@ impl<'a> Scene<'a> {
             sent: sent.filter_map(|der| Certificate::read(der.clone().into_owned()).ok()).collect(),
             anchors,
             helpers,
+            algorithms,
             now,
         }
     }
@@ -129,10 +134,11 @@ pub(super) fn explain(error: &webpki::Error, scene: &Scene<'_>) -> Refusal {
             Reason::BadSignature,
             "presented a certificate that names two signature algorithms for its one signature",
         ),
+        E::UnsupportedCertVersion if claims.version < 3 => old_version(claims),
         E::UnsupportedCertVersion => refuse(
             Reason::OldX509,
             &format!(
-                "presented a chain with an X.509 version 1 or 2 certificate (its own: version {})",
+                "presented a chain with an intermediate of X.509 version 1 or 2 (its own: version {})",
                 claims.version
             ),
         ),
@@ -190,19 +196,24 @@ pub(super) fn valid_from(who: &str, claims: &Claims, now: i64) -> Refusal {
 
 /// The refusal of a signature that nobody here can or wants to check.
 pub(super) fn unsupported(scene: &Scene<'_>) -> Refusal {
-    let sentence = if let Some(weak) =
-        scene.certificates().find(|certificate| certificate.is_signed_with_weak_hash())
-    {
+    let is_refused = |certificate: &&Certificate| {
+        let is_accepted = scene.algorithms.accept_sha1() && certificate.is_signed_with_sha1();
+        certificate.is_signed_with_weak_hash() && !is_accepted
+    };
+    let bits_min = scene.algorithms.rsa_bits_min();
+    let sentence = if let Some(weak) = scene.certificates().find(is_refused) {
         let (who, algorithm) = (scene.who(weak), &weak.claims.signature_algorithm);
-        format!("presented {who} is signed with {algorithm}, which can be forged")
+        let unless = if weak.is_signed_with_sha1() { unless(Legacy::Sha1) } else { String::new() };
+        format!("presented {who} is signed with {algorithm}, which can be forged{unless}")
     } else if let Some(short) = scene
         .certificates()
         .skip(1)
         .chain(scene.anchors.certificates())
-        .find(|certificate| certificate.short_rsa_key().is_some())
+        .find(|certificate| certificate.rsa_key_below(bits_min).is_some())
     {
         let (subject, key) = (&short.claims.subject, &short.claims.key);
-        format!("presented a chain whose CA `{subject}` has a key that is too short: {key}")
+        let unless = unless_short(&short.claims, bits_min);
+        format!("presented a chain whose CA `{subject}` has a key that is too short: {key}{unless}")
     } else {
         let (algorithm, key) = (&scene.own.claims.signature_algorithm, &scene.own.claims.key);
         format!(
@@ -211,6 +222,25 @@ pub(super) fn unsupported(scene: &Scene<'_>) -> Refusal {
         )
     };
     refuse(Reason::UnsupportedAlgorithm, &sentence)
+}
+
+/// The refusal of a client's certificate that is older than version 3.
+pub(super) fn old_version(claims: &Claims) -> Refusal {
+    let version = claims.version;
+    let unless = unless(Legacy::X509V1);
+    let sentence = format!("presented an X.509 version {version} certificate{unless}");
+    refuse(Reason::OldX509, &sentence)
+}
+
+/// How a sentence goes on about what a word of `accept_legacy` would change.
+fn unless(word: Legacy) -> String {
+    format!("; only `accept_legacy = [\"{}\"]` would let it pass", word.as_str())
+}
+
+/// The same of an RSA key that is shorter than the site takes.
+pub(super) fn unless_short(claims: &Claims, bits_min: usize) -> String {
+    let is_within = bits_min > 1024 && claims.rsa_bits.is_some_and(|bits| bits >= 1024);
+    if is_within { unless(Legacy::Rsa1024) } else { String::new() }
 }
 
 fn unknown_critical(scene: &Scene<'_>) -> Refusal {

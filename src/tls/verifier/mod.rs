@@ -11,15 +11,18 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use crate::config::Client;
+use crate::config::{Client, Legacy};
 use crate::identity::{Claims, Identity};
 use crate::policy::{self, Reason, Refusal};
 
+use super::algorithms::Algorithms;
 use super::material::{Certificate, ClientTrust, TrustedCa};
 use super::revocation::RevocationLists;
 use super::verdicts::{ChainHash, Verdicts};
@@ -27,12 +30,14 @@ use super::verdicts::{ChainHash, Verdicts};
 mod anchors;
 mod candidates;
 mod explain;
+mod handshake;
 mod nearest;
 mod path;
 mod pinned;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod version1;
 
 use anchors::Anchors;
 use explain::Scene;
@@ -56,7 +61,9 @@ pub(super) struct ClientVerifier {
     hints: Vec<DistinguishedName>,
     lists: RevocationLists,
     rules: Client,
-    provider: Arc<CryptoProvider>,
+    algorithms: Algorithms,
+    /// Those for the proof that a client holds its key.
+    handshakes: WebPkiSupportedAlgorithms,
     verdicts: Verdicts,
 }
 
@@ -68,8 +75,9 @@ impl ClientVerifier {
     pub(super) fn new(
         trust: ClientTrust,
         rules: Client,
-        provider: Arc<CryptoProvider>,
+        provider: &CryptoProvider,
     ) -> Result<Self, Box<(TrustedCa, webpki::Error)>> {
+        let algorithms = Algorithms::of(&rules);
         let helpers = trust
             .intermediates
             .into_iter()
@@ -79,8 +87,9 @@ impl ClientVerifier {
             helpers: helpers.collect(),
             hints: trust.hints.into_iter().map(DistinguishedName::from).collect(),
             lists: trust.lists,
+            algorithms,
+            handshakes: algorithms.for_handshakes(provider.signature_verification_algorithms),
             rules,
-            provider,
             verdicts: Verdicts::default(),
         })
     }
@@ -125,7 +134,7 @@ impl ClientVerifier {
             pinned::check(&claims, &self.rules, now)?;
             claims.not_after
         };
-        usage::check_end_entity(&claims, self.rules.extended_key_usage)?;
+        usage::check_end_entity(&claims, self.rules.extended_key_usage, self.algorithms)?;
         policy::admit(&self.rules, &claims).map_err(|denial| {
             let sentence = format!("presented a certificate that is not admitted: {denial}");
             Refusal::new(Reason::NotAllowed, sentence)
@@ -146,22 +155,30 @@ impl ClientVerifier {
     ) -> Result<i64, Refusal> {
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let anchors = self.anchors.in_force(seconds);
-        let candidates = candidates::select(end_entity, intermediates, &self.helpers, &anchors);
         let judge = Judge {
             anchors: &anchors,
             rules: &self.rules,
             lists: &self.lists,
-            algorithms: self.provider.signature_verification_algorithms.all,
+            algorithms: self.algorithms,
         };
+        let scene = || {
+            let (trusted, helpers) = (&self.anchors, self.helpers.as_slice());
+            let (claims, algorithms) = (claims.clone(), self.algorithms);
+            Scene::new(end_entity, claims, intermediates, trusted, helpers, algorithms, seconds)
+        };
+        if version1::is_meant(claims) && self.rules.accepts(Legacy::X509V1) {
+            return version1::verify(end_entity, &judge, &scene());
+        }
+        let (helpers, algorithms) = (&self.helpers, self.algorithms);
+        let candidates =
+            candidates::select(end_entity, intermediates, helpers, &anchors, algorithms);
         let found = judge.verify(end_entity, &candidates, now);
         found.or_else(|failure| {
             let error = match failure {
                 Failure::Ours(refusal) => return Err(refusal),
                 Failure::Engine(error) => error,
             };
-            let (trusted, helpers) = (&self.anchors, self.helpers.as_slice());
-            let claims = claims.clone();
-            let scene = Scene::new(end_entity, claims, intermediates, trusted, helpers, seconds);
+            let scene = scene();
             // Among several ways webpki tells what was wrong with one of them. If the signatures show one
             // that leads to an anchor, that is the one to talk about.
             let Some(way) = nearest::way(&scene) else {
@@ -202,8 +219,11 @@ impl ClientCertVerifier for ClientVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, dss, algorithms)
+        if handshake::is_readable(cert) {
+            verify_tls12_signature(message, cert, dss, &self.handshakes)
+        } else {
+            handshake::verify_tls12(message, cert, dss, &self.handshakes)
+        }
     }
 
     fn verify_tls13_signature(
@@ -212,12 +232,15 @@ impl ClientCertVerifier for ClientVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, dss, algorithms)
+        if handshake::is_readable(cert) {
+            verify_tls13_signature(message, cert, dss, &self.handshakes)
+        } else {
+            handshake::verify_tls13(message, cert, dss, &self.handshakes)
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.handshakes.supported_schemes()
     }
 }
 

@@ -6,13 +6,14 @@
 
 use std::cell::{Cell, RefCell};
 
-use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, Error, VerifiedPath};
 
 use crate::config::{Client, CrlCheck};
 use crate::identity::Claims;
 use crate::policy::{Reason, Refusal};
 
+use super::super::algorithms::Algorithms;
 use super::super::material::{Certificate, public_key_info};
 use super::super::revocation::{Asked, Issuer, RevocationLists};
 use super::anchors::InForce;
@@ -32,7 +33,7 @@ pub(super) struct Judge<'a> {
     pub(super) anchors: &'a InForce<'a>,
     pub(super) rules: &'a Client,
     pub(super) lists: &'a RevocationLists,
-    pub(super) algorithms: &'a [&'a dyn SignatureVerificationAlgorithm],
+    pub(super) algorithms: Algorithms,
 }
 
 impl Judge<'_> {
@@ -58,7 +59,7 @@ impl Judge<'_> {
         };
         let end_entity = EndEntityCert::try_from(end_entity).map_err(Failure::Engine)?;
         let found = end_entity.verify_for_usage(
-            self.algorithms,
+            self.algorithms.for_certificates(),
             &self.anchors.anchors,
             candidates,
             now,
@@ -115,6 +116,27 @@ impl Judge<'_> {
             return Ok(valid_until);
         }
         Ok(valid_until.min(self.check_revocation(path, root, now)?))
+    }
+
+    /// Asks the revocation lists about a client's certificate that `root` issued itself; the answer is when
+    /// the list that was used runs out.
+    pub(super) fn check_own(
+        &self,
+        asked: Asked<'_>,
+        root: &Certificate,
+        now: i64,
+    ) -> Result<i64, Refusal> {
+        if self.rules.crl.is_empty() {
+            return Ok(i64::MAX);
+        }
+        let claims = &root.claims;
+        let issuer = Issuer {
+            name: &claims.subject,
+            key: public_key_info(&root.der).unwrap_or_default(),
+            key_usage: claims.usage.key,
+        };
+        let used = self.lists.check(asked, "a certificate", &issuer, self.rules, now)?;
+        Ok(used.unwrap_or(i64::MAX))
     }
 
     /// Asks the revocation lists; the answer is when the first of those that were used runs out.

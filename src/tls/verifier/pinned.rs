@@ -7,7 +7,7 @@
 
 use rustls::pki_types::UnixTime;
 
-use crate::config::{Client, ExtendedKeyUsage};
+use crate::config::{Client, ExtendedKeyUsage, Legacy};
 use crate::identity::Claims;
 use crate::policy::{Reason, Refusal};
 
@@ -24,10 +24,8 @@ pub(super) fn check(claims: &Claims, rules: &Client, now: UnixTime) -> Result<()
         );
         return Err(refuse(Reason::NotPinned, &sentence));
     }
-    if claims.version < 3 {
-        let version = claims.version;
-        let sentence = format!("presented an X.509 version {version} certificate");
-        return Err(refuse(Reason::OldX509, &sentence));
+    if claims.version < 3 && !rules.accepts(Legacy::X509V1) {
+        return Err(explain::old_version(claims));
     }
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     if claims.not_after < now {

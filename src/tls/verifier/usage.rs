@@ -9,8 +9,8 @@ use crate::config::ExtendedKeyUsage;
 use crate::identity::Claims;
 use crate::policy::{Reason, Refusal};
 
-/// The shortest RSA key whose signatures the algorithms of aws-lc-rs accept.
-const RSA_BITS_MIN: usize = 2048;
+use super::super::algorithms::Algorithms;
+use super::explain;
 
 /// The site's rule for extendedKeyUsage, as webpki asks it of every certificate below the anchor.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,11 @@ impl ExtendedKeyUsageValidator for Purpose {
 }
 
 /// Judges the client's own certificate.
-pub(super) fn check_end_entity(claims: &Claims, rule: ExtendedKeyUsage) -> Result<(), Refusal> {
+pub(super) fn check_end_entity(
+    claims: &Claims,
+    rule: ExtendedKeyUsage,
+    algorithms: Algorithms,
+) -> Result<(), Refusal> {
     check_readable(claims, "a certificate that")?;
     // RFC 8446 section 4.4.2.2; TLS 1.2 clients sign with it just the same.
     if let Some(key) = claims.usage.key.filter(|key| !key.may_sign()) {
@@ -47,8 +51,11 @@ pub(super) fn check_end_entity(claims: &Claims, rule: ExtendedKeyUsage) -> Resul
     }
     // webpki judges the keys that sign certificates; this one signs the handshake, where rustls would
     // refuse it as if the client had not proved anything.
-    if claims.rsa_bits.is_some_and(|bits| bits < RSA_BITS_MIN) {
-        let sentence = format!("presented a certificate whose key is too short: {}", claims.key);
+    let bits_min = algorithms.rsa_bits_min();
+    if claims.rsa_bits.is_some_and(|bits| bits < bits_min) {
+        let unless = explain::unless_short(claims, bits_min);
+        let key = &claims.key;
+        let sentence = format!("presented a certificate whose key is too short: {key}{unless}");
         return Err(Refusal::new(Reason::UnsupportedAlgorithm, sentence));
     }
     Ok(())

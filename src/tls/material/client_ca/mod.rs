@@ -13,8 +13,9 @@ use super::file::NamedFile;
 use super::public_roots::PublicRoots;
 use super::validity::{self, Validity};
 use super::{crl, der};
-use crate::config::{Report, Site};
+use crate::config::{Client, Legacy, Report, Site};
 use crate::identity::Claims;
+use crate::tls::algorithms::Algorithms;
 use crate::tls::revocation::RevocationLists;
 
 mod bundle;
@@ -118,7 +119,7 @@ pub(super) fn load_client_ca_beside(
     let (kept, out) = divide_by_date(found, now, report)?;
     let hints = hints::names(site, kept.iter().map(Found::claims), report);
     for one in &kept {
-        one.warn(now, report);
+        one.warn(now, &site.client, report);
         sound &= one.check_not_public(roots, site, report);
     }
     for one in &out {
@@ -163,7 +164,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn warn(&self, now: i64, report: &mut Report) {
+    fn warn(&self, now: i64, client: &Client, report: &mut Report) {
         let claims = self.claims();
         let mut warn = |how: &str, why: &str, fix: &str| {
             report
@@ -183,7 +184,8 @@ impl<'a> Found<'a> {
                 because you listed it";
             warn("is X.509 version 1", why, ask);
         }
-        if self.certificate.is_signed_with_weak_hash() {
+        let is_accepted = self.certificate.is_signed_with_sha1() && client.accepts(Legacy::Sha1);
+        if self.certificate.is_signed_with_weak_hash() && !is_accepted {
             let how = format!("is signed with `{}`", claims.signature_algorithm);
             let why = if self.is_anchor {
                 "an anchor is trusted without its signature, but what it issues is likely signed alike"
@@ -192,7 +194,8 @@ impl<'a> Found<'a> {
             };
             warn(&how, why, ask);
         }
-        if let Some(bits) = self.certificate.short_rsa_key() {
+        let bits_min = Algorithms::of(client).rsa_bits_min();
+        if let Some(bits) = self.certificate.rsa_key_below(bits_min) {
             let how = format!("has an RSA key of {bits} bits");
             let why = "a key below 2048 bits can be broken, and signatures by it are refused";
             warn(&how, why, ask);
@@ -201,6 +204,22 @@ impl<'a> Found<'a> {
 
     /// A root of the public web vouches for whoever pays: it needs a rule that says who is meant.
     fn check_not_public(&self, roots: PublicRoots<'_>, site: &Site, report: &mut Report) -> bool {
+        if !site.client.accept_legacy.is_empty() && roots.contain(&self.certificate) {
+            report
+                .error(
+                    self.file.span,
+                    format!("{} holds a CA that issues to everybody", self.file.says()),
+                )
+                .seen(format!(
+                    "`{}`, a root of the public web, and `accept_legacy`",
+                    self.claims().subject
+                ))
+                .why("anyone could try to get, or to forge, an old certificate below it")
+                .fix(
+                    "remove `accept_legacy`: public CAs have issued nothing of that kind for years",
+                );
+            return false;
+        }
         let rules = &site.client.allow;
         // A rule about the CA alone would admit all that it issues to.
         let is_narrow = !rules.is_empty() && rules.iter().all(|rule| rule.value.names_the_client());

@@ -4,7 +4,7 @@ use rustls::pki_types::TrustAnchor;
 
 use super::super::testing::Lab;
 use super::*;
-use crate::config::{Condition, CrlMissing, Located, Rule};
+use crate::config::{Condition, CrlMissing, Legacy, Located, Rule};
 use crate::identity::{Field, Pattern};
 use crate::pki::{Authority, self_signed_server};
 
@@ -230,6 +230,9 @@ fn a_root_of_the_public_web_needs_a_rule_about_the_client() {
     site.client.allow = vec![rule(Field::SanDns, "caller.example.com")];
     let (trust, said) = lab.trust_of(&site, &roots);
     assert!(trust.is_some(), "{said}");
+    site.client.accept_legacy = vec![Legacy::Sha1];
+    let (trust, said) = lab.trust_of(&site, &roots);
+    assert!(trust.is_none() && said.contains("remove `accept_legacy`"), "{said}");
     // The name alone does not make a root public.
     lab.write("ca.crt", namesake.certificate_pem());
     assert!(lab.trust_of(&lab.site(), &roots).0.is_some());
@@ -262,6 +265,9 @@ fn the_roots_that_openssl_makes_are_judged_by_what_they_say() {
         "req -x509 -newkey rsa:1024 -nodes -keyout k -subj /CN=Short -days 365 -out ca.crt",
     );
     all += &lab.trust().1;
+    let mut site = lab.site();
+    site.client.accept_legacy = vec![Legacy::Rsa1024];
+    assert_eq!(lab.trust_of(&site, &[]).1, "");
     lab.openssl(&format!("{sign} -extfile none"));
     all += &lab.refusal_of_ca();
     insta::assert_snapshot!("by_openssl", all);

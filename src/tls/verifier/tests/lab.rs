@@ -139,6 +139,7 @@ pub(super) fn trusting(roots: &[&Made]) -> Site {
             extended_key_usage: ExtendedKeyUsage::IfPresent,
             chain_depth_max: 5,
             partial_chain: false,
+            accept_legacy: Vec::new(),
             ca_hints: CaHints::All,
             crl: Vec::new(),
             crl_check: CrlCheck::Leaf,
@@ -172,9 +173,9 @@ impl Site {
         own: &CertificateDer<'static>,
         sent: &[&CertificateDer<'static>],
     ) -> Outcome {
-        let provider = aws_lc_rs::default_provider().into();
+        let provider = aws_lc_rs::default_provider();
         let (trust, rules) = (self.trust.clone(), self.rules.clone());
-        let verifier = ClientVerifier::new(trust, rules, provider).unwrap();
+        let verifier = ClientVerifier::new(trust, rules, &provider).unwrap();
         let sent: Vec<_> = sent.iter().map(|der| (*der).clone()).collect();
         let now = std::time::Duration::from_secs(NOW.try_into().unwrap());
         verifier.judge(own, &sent, UnixTime::since_unix_epoch(now))
