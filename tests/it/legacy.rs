@@ -165,12 +165,14 @@ fn version_1_opens_no_other_door() {
          v1 deep; cat ca.crt >> deep.crt
          openssl req -newkey rsa:2048 -nodes -subj '/CN=Self' -keyout self.key -out self.csr
          openssl x509 -req -days 9 -in self.csr -signkey self.key -out self.crt
+         cp old.crt ca.crt; cp old.key ca.key; v3 under; cat old.crt >> under.crt
          cp true.crt ca.crt; cp true.key ca.key",
     );
     assert_served(&gateway, "old");
     assert_refused(&gateway, "impostor", "bad-signature", "the key differs");
     assert_refused(&gateway, "below", "x509-v1", "that an intermediate issued");
     assert_refused(&gateway, "deep", "x509-v1", "that an intermediate issued");
+    assert_refused(&gateway, "under", "x509-v1", "an intermediate of X.509 version 1");
     assert_refused(&gateway, "self", "unknown-ca", "self-signed certificate");
     // Whose key it is must be proved as ever.
     let stolen = credentials(gateway.pki.folder(), "old");
@@ -181,6 +183,17 @@ fn version_1_opens_no_other_door() {
         let seen = (alert, event.field("reason"));
         assert_eq!(seen, (Alert::DecryptError, "bad-certificate-verify"), "{event:?}");
     }
+}
+
+#[test]
+fn a_ca_that_may_vouch_for_some_names_only_vouches_for_no_client_of_version_1() {
+    if !is_installed() {
+        return;
+    }
+    let app = Upstream::answering(OK);
+    let ca = format!("{RSA} -addext 'nameConstraints=permitted;DNS:.example.com'");
+    let gateway = gateway(&app, "\"x509_v1\"", &ca, "v1 old");
+    assert_refused(&gateway, "old", "name-constraint", "some names only");
 }
 
 #[test]

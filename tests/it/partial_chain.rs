@@ -72,6 +72,30 @@ fn its_dates_are_judged_as_those_of_a_root() {
 }
 
 #[test]
+fn a_list_that_names_it_is_heard_with_the_whole_chain() {
+    let app = Upstream::answering(OK);
+    let root = Authority::root("Root").unwrap();
+    let [good, bad] =
+        ["Good CA", "Bad CA"].map(|name| root.intermediate(name).authority().unwrap());
+    let tables = format!("{ON}\ncrl = \"a.crl\"\ncrl_missing = \"allow\"\ncrl_check = \"chain\"");
+    let setup = setup(&app, &tables, &good);
+    let folder = setup.pki.folder().to_owned();
+    let both = good.certificate_pem().to_owned() + bad.certificate_pem();
+    std::fs::write(folder.join(format!("{SITE}.ca.crt")), both).unwrap();
+    let now = unix_now();
+    let list = root.revocation_list(&[bad.der()], now - DAY..now + DAY).unwrap();
+    std::fs::write(folder.join("a.crl"), list).unwrap();
+    let gateway = setup.start();
+    let fine = gateway.caller().presenting(client_of(&good));
+    assert_eq!(fine.connect().get("/").body, b"ok");
+    let revoked = (Alert::CertificateRevoked, "revoked".to_owned());
+    assert_eq!(reason(&gateway, client_of(&bad)), revoked);
+    gateway.replace("crl_check = \"chain\"", "crl_check = \"leaf\"");
+    let caller = gateway.caller().presenting(client_of(&bad));
+    assert_eq!(caller.connect().get("/").body, b"ok");
+}
+
+#[test]
 fn an_open_connection_ends_when_only_roots_are_trusted_again() {
     let app = Upstream::answering(OK);
     let root = Authority::root("Root").unwrap();

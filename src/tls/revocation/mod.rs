@@ -140,6 +140,25 @@ impl RevocationLists {
         Ok(list.next_update())
     }
 
+    /// Whether any list of its issuer names an intermediate that is trusted without its issuer (`partial_chain`),
+    /// whose lists can be told by their name only. None need be there, and an old one counts: this only
+    /// refuses.
+    pub(in crate::tls) fn check_anchor(
+        &self,
+        anchor: Asked<'_>,
+        subject: &str,
+    ) -> Result<(), Refusal> {
+        let mut lists = self.iter().filter(|list| list.issuer() == anchor.issuer);
+        let Some(revoked) = lists.find_map(|list| list.find(anchor.serial)) else {
+            return Ok(());
+        };
+        let (at, reason) = (timestamp_text(revoked.at), revoked.reason);
+        let sentence = format!(
+            "presented a chain to the configured CA `{subject}`, that was revoked at {at}, reason {reason}"
+        );
+        Err(Refusal::new(Reason::Revoked, sentence))
+    }
+
     /// What `check` tells of them.
     pub fn facts(&self) -> Vec<ListFacts> {
         let facts = |list: &List| ListFacts {

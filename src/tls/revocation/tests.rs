@@ -1,5 +1,6 @@
 //! Lists of every kind: what is read, what is kept, what is found, and at what cost.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -196,9 +197,10 @@ fn a_million_entries_in_figures() {
     let count = found.count();
     let each = start.elapsed() / 100_000;
     let mib = list.memory() >> 20;
-    println!(
-        "{bytes} bytes: read in {read:?}, signature {verified:?}, {mib} MiB, found {count}, {each:?} each"
+    let figures = format!(
+        "{bytes} bytes: read in {read:?}, signature {verified:?}, {mib} MiB; {count} found, {each:?} each"
     );
+    writeln!(std::io::stderr(), "{figures}").unwrap();
 }
 
 #[test]

@@ -8,13 +8,15 @@ use std::cell::{Cell, RefCell};
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, Error, VerifiedPath};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
 
 use crate::config::{Client, CrlCheck};
 use crate::identity::Claims;
 use crate::policy::{Reason, Refusal};
 
 use super::super::algorithms::Algorithms;
-use super::super::material::{Certificate, public_key_info};
+use super::super::material::{Certificate, content, public_key_info};
 use super::super::revocation::{Asked, Issuer, RevocationLists};
 use super::anchors::InForce;
 use super::usage::{self, Purpose};
@@ -136,6 +138,7 @@ impl Judge<'_> {
             key_usage: claims.usage.key,
         };
         let used = self.lists.check(asked, "a certificate", &issuer, self.rules, now)?;
+        self.check_anchor(root)?;
         Ok(used.unwrap_or(i64::MAX))
     }
 
@@ -177,8 +180,26 @@ impl Judge<'_> {
                     who = format!("a chain with the CA `{}`,", issuer.name);
                     certificate = next;
                 }
-                _ => return Ok(until),
+                Some(_) => return Ok(until),
+                None => {
+                    self.check_anchor(root)?;
+                    return Ok(until);
+                }
             }
         }
+    }
+
+    /// Asks the revocation lists about an intermediate that ends a path.
+    fn check_anchor(&self, anchor: &Certificate) -> Result<(), Refusal> {
+        let claims = &anchor.claims;
+        if self.rules.crl_check == CrlCheck::Leaf || claims.is_self_issued() {
+            return Ok(());
+        }
+        let unreadable =
+            || Refusal::new(Reason::Malformed, "presented a chain to an unreadable CA");
+        let (_, parsed) = X509Certificate::from_der(&anchor.der).map_err(|_| unreadable())?;
+        let issuer = content(&claims.issuer_der).ok_or_else(unreadable)?;
+        let asked = Asked { der: &anchor.der, issuer, serial: parsed.raw_serial() };
+        self.lists.check_anchor(asked, &claims.subject)
     }
 }
