@@ -17,7 +17,7 @@ pub use usage::{KeyUsage, Usage};
 
 /// The verified end-entity certificate of a client.
 ///
-/// The proof that a chain to a configured CA was checked: its one constructor is called in one place,
+/// The proof that a chain to a configured CA, or a pinned key, was checked: its one constructor is called in one place,
 /// right after that check (`tests/it/layers.rs` holds that).
 #[derive(Debug)]
 pub struct Identity {
