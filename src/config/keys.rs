@@ -68,8 +68,11 @@ pub const KEYS: &[Key] = &[
     Key { table: "site", name: "allow_plaintext_upstream", unset: Default("false") },
 
     Key { table: "site.client", name: "mode", unset: Default(r#""require""#) },
+    Key { table: "site.client", name: "pinned_spki_sha256", unset: Optional(r#"["60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"]"#) },
     Key { table: "site.client", name: "extended_key_usage", unset: Default(r#""if_present""#) },
     Key { table: "site.client", name: "chain_depth_max", unset: Default("5") },
+    Key { table: "site.client", name: "partial_chain", unset: Default("false") },
+    Key { table: "site.client", name: "accept_legacy", unset: Default("[]") },
     Key { table: "site.client", name: "ca_hints", unset: Default(r#""all""#) },
     Key { table: "site.client", name: "crl", unset: Optional(r#""ca/clients.crl""#) },
     Key { table: "site.client", name: "crl_check", unset: Default(r#""leaf""#) },

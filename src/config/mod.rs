@@ -21,9 +21,9 @@ mod unknown;
 
 pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
 pub use model::{
-    CaHints, Client, ClientMode, Config, CrlCheck, Endpoint, ExtendedKeyUsage, IdentityFormat,
-    IdentityHeaders, Limits, Listener, Log, LogFormat, OnDoubt, Runtime, ServerName, Site,
-    SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
+    CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage,
+    IdentityFormat, IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, OnDoubt, Runtime,
+    ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
 };
 pub use render::{Palette, Rendered};
 pub use report::{Located, Place, Problem, Report, Severity, Source};

@@ -11,7 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::report::{Located, Source};
-use super::rule::Rule;
+
+mod client;
+
+pub use client::{
+    CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt,
+};
 
 /// One whole `gateway.toml`.
 #[derive(Debug)]
@@ -86,7 +91,8 @@ pub struct Site {
     pub certificate: Located<PathBuf>,
     /// PEM file: the key of the first certificate.
     pub private_key: Located<PathBuf>,
-    /// PEM bundles or DER files with the CAs that client certificates must chain to.
+    /// PEM bundles or DER files with the CAs that client certificates must chain to; empty if `client` pins
+    /// keys instead.
     pub client_ca: Vec<Located<PathBuf>>,
     /// The app.
     pub upstream: Located<Upstream>,
@@ -100,6 +106,13 @@ pub struct Site {
     pub timeouts: Timeouts,
     /// `[site.limits]`
     pub limits: SiteLimits,
+}
+
+impl Site {
+    /// The newest TLS version that is spoken. RSA keys below 2048 bits cannot be verified with in TLS 1.3.
+    pub fn tls_version_max(&self) -> TlsVersion {
+        if self.client.accepts(Legacy::Rsa1024) { TlsVersion::V1_2 } else { TlsVersion::V1_3 }
+    }
 }
 
 /// A name that a site answers to.
@@ -154,104 +167,6 @@ impl fmt::Display for Endpoint {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
-}
-
-/// `[site.client]`
-#[derive(Clone, Debug)]
-pub struct Client {
-    /// What becomes of a client without a verified certificate.
-    pub mode: ClientMode,
-    /// Rules of which one must fit the client; empty admits whoever the CA vouches for.
-    pub allow: Vec<Located<Rule>>,
-    /// Rules of which none may fit, whatever `allow` says.
-    pub deny: Vec<Located<Rule>>,
-    /// What the extension of that name must say.
-    pub extended_key_usage: ExtendedKeyUsage,
-    /// Intermediates between a client's certificate and the CA.
-    pub chain_depth_max: usize,
-    /// Which CAs the gateway names to clients that ask which certificate to send.
-    pub ca_hints: CaHints,
-    /// Revocation lists: files, or folders of them; without any, nothing is asked.
-    pub crl: Vec<Located<PathBuf>>,
-    /// Which certificates of a path the lists are asked about.
-    pub crl_check: CrlCheck,
-    /// What to do with a certificate that no list is for.
-    pub crl_missing: OnDoubt,
-    /// What to do when the list has run out.
-    pub crl_expired: OnDoubt,
-}
-
-/// `mode = "..."`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientMode {
-    /// Nobody is let in without one.
-    Require,
-    /// Who shows none is let in unverified; one that is shown must verify and be admitted.
-    Optional,
-    /// Everybody is let in, and the app is told what became of the certificate.
-    Request,
-}
-
-impl ClientMode {
-    /// Its word in the file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Require => "require",
-            Self::Optional => "optional",
-            Self::Request => "request",
-        }
-    }
-
-    /// Who reaches the app unverified, in words; `None` is nobody.
-    pub fn unverified(self) -> Option<&'static str> {
-        match self {
-            Self::Require => None,
-            Self::Optional => Some("clients without a certificate"),
-            Self::Request => Some(
-                "clients without a certificate, and with one that does not verify or is not admitted",
-            ),
-        }
-    }
-}
-
-/// `crl_check = "..."`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CrlCheck {
-    /// The client's own.
-    Leaf,
-    /// The intermediates too.
-    Chain,
-}
-
-/// `crl_missing = "..."`, `crl_expired = "..."`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnDoubt {
-    /// Refuse the client.
-    Deny,
-    /// Let it in.
-    Allow,
-}
-
-/// `extended_key_usage = "..."`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExtendedKeyUsage {
-    /// Where a certificate has the extension, it must name `clientAuth`.
-    IfPresent,
-    /// The same, and the client's own certificate must have it.
-    Require,
-    /// Whatever it says.
-    Ignore,
-}
-
-/// `ca_hints = ...`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CaHints {
-    /// All CAs of `client_ca`.
-    All,
-    /// None: a client picks by itself.
-    None,
-    /// The CAs in these files.
-    Files(Vec<Located<PathBuf>>),
 }
 
 /// `[site.identity_headers]`

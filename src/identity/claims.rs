@@ -147,8 +147,8 @@ impl Claims {
         hex_lower(&self.sha256)
     }
 
-    /// SHA-256 of the public key, lower-case hexadecimal.
-    pub fn spki_fingerprint(&self) -> String {
+    /// SHA-256 of the SubjectPublicKeyInfo, lower-case hexadecimal.
+    pub fn key_fingerprint(&self) -> String {
         hex_lower(&self.spki_sha256)
     }
 

@@ -13,13 +13,13 @@ pub(crate) use claims::timestamp_text;
 pub use claims::{Claims, Malformed};
 pub(crate) use distinguished_name::rfc4514;
 pub use distinguished_name::{Attribute, attributes};
-pub use pattern::{Field, NotAPattern, Pattern};
+pub use pattern::{Field, NotAPattern, Pattern, sha256};
 pub(crate) use short_form::{clip, short_chain};
 pub use usage::{KeyUsage, Usage};
 
 /// The verified end-entity certificate of a client.
 ///
-/// The proof that a chain to a configured CA was checked: its one constructor is called in one place,
+/// The proof that a chain to a configured CA, or a pinned key, was checked: its one constructor is called in one place,
 /// right after that check (`tests/it/layers.rs` holds that).
 #[derive(Debug)]
 pub struct Identity {

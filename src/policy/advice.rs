@@ -48,8 +48,12 @@ impl Reason {
             Self::UnsupportedAlgorithm => {
                 "have the CA issue again with SHA-256 and a key of RSA 2048 or P-256"
             }
+            Self::NotPinned => {
+                "if this client is to be let in, add the SHA-256 that the sentence shows to \
+                 `pinned_spki_sha256` in `[site.client]`"
+            }
             Self::OldX509 => {
-                "have the CA issue again as version 3, or accept `\"x509_v1\"` in `accept_legacy` of \
+                "have the CA issue again as version 3, or let it pass by `accept_legacy = [\"x509_v1\"]` in \
                  `[site.client]`"
             }
             Self::Malformed => "have the client use a certificate that follows RFC 5280",

@@ -21,6 +21,8 @@ pub enum Reason {
     UnknownCa,
     /// The chain stops below a configured CA: an intermediate was not sent.
     MissingIntermediate,
+    /// No configured pin is of the certificate's key.
+    NotPinned,
     /// A certificate of the chain is past its `not_after`.
     Expired,
     /// A certificate of the chain is before its `not_before`.
@@ -71,10 +73,11 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for documentation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::NoCertificate,
         Self::UnknownCa,
         Self::MissingIntermediate,
+        Self::NotPinned,
         Self::Expired,
         Self::NotYetValid,
         Self::BadSignature,
@@ -106,6 +109,7 @@ impl Reason {
             Self::NoCertificate => "no-certificate",
             Self::UnknownCa => "unknown-ca",
             Self::MissingIntermediate => "missing-intermediate",
+            Self::NotPinned => "not-pinned",
             Self::Expired => "expired",
             Self::NotYetValid => "not-yet-valid",
             Self::BadSignature => "bad-signature",

@@ -122,6 +122,7 @@ fn is_about_the_certificate(reason: Reason) -> bool {
     match reason {
         Reason::NoCertificate
         | Reason::UnknownCa
+        | Reason::NotPinned
         | Reason::MissingIntermediate
         | Reason::Expired
         | Reason::NotYetValid

@@ -216,6 +216,11 @@ fn explain(
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
             | PeerIncompatible::SupportedVersionsExtensionRequired,
         ) => {
+            if oldest == TlsVersion::V1_2 && facts.versions.iter().any(|one| one == "TLS 1.3") {
+                let sentence = "offered no TLS version before 1.3, which is not spoken here because of `rsa_1024` \
+                                in `accept_legacy`";
+                return Refusal::new(Reason::TlsFailure, sentence);
+            }
             let offered = match facts.versions.as_slice() {
                 [] => "a version that could not be read".to_owned(),
                 versions => versions.join(", "),

@@ -4,6 +4,7 @@
 
 mod acceptor;
 mod alert;
+mod algorithms;
 pub mod client;
 mod client_hello;
 mod iana;

@@ -32,10 +32,11 @@ impl SiteTls {
         verifier: Arc<ClientVerifier>,
         report: &mut Report,
     ) -> Option<Self> {
-        let provider = Arc::clone(verifier.provider());
-        let versions: &[_] = match site.tls.version_min {
-            TlsVersion::V1_2 => &[&TLS13, &TLS12],
-            TlsVersion::V1_3 => &[&TLS13],
+        let provider = Arc::new(provider());
+        let versions: &[_] = match (site.tls.version_min, site.tls_version_max()) {
+            (TlsVersion::V1_2, TlsVersion::V1_3) => &[&TLS13, &TLS12],
+            (TlsVersion::V1_3, _) => &[&TLS13],
+            (_, TlsVersion::V1_2) => &[&TLS12],
         };
         let builder =
             match ServerConfig::builder_with_provider(provider).with_protocol_versions(versions) {

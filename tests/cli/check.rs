@@ -101,6 +101,39 @@ fn a_site_that_serves_unverified_clients_is_said_to() {
 }
 
 #[test]
+fn pins_and_what_is_old_are_shown() {
+    let place = Place::new();
+    let app = TcpListener::bind(any_port()).unwrap();
+    let pin = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752";
+    let tables = format!(
+        "[site.client]\npinned_spki_sha256 = [\"{pin}\"]\naccept_legacy = [\"x509_v1\", \"rsa_1024\"]\n"
+    );
+    let config = place.config(any_port(), app.local_addr().unwrap(), &tables);
+    let text = std::fs::read_to_string(&config).unwrap();
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("client_ca"));
+    std::fs::write(&config, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let output = check(&config);
+    let summary = stdout(&output);
+    for part in [
+        "warning: clients are let in with certificates of X.509 version 1",
+        "warning: RSA keys of 1024 bits are believed",
+        &format!("client key          sha256 {pin}"),
+        "admits              every certificate with one of these keys",
+        "although it is old  x509_v1, rsa_1024",
+        "TLS                 1.2\n",
+    ] {
+        assert!(summary.contains(part), "{part:?} is missing in\n{summary}");
+    }
+    let (code, document) = check_json(&config);
+    assert_eq!(code, Some(0));
+    let site = &document["sites"][0];
+    assert_eq!(site["pinned_spki_sha256"][0], pin);
+    assert_eq!(site["client_ca"].as_array().map(Vec::len), Some(0));
+    assert_eq!(site["accept_legacy"][1], "rsa_1024");
+    assert_eq!(site["tls_version_max"], "1.2");
+}
+
+#[test]
 fn an_app_that_is_down_is_noted_and_no_error() {
     let place = Place::new();
     // Bound and dropped: nobody listens there now.

@@ -8,8 +8,9 @@ use mtls_gateway::pki::{Authority, Issued};
 use mtls_gateway::process::unix_now;
 use rustls::AlertDescription as Alert;
 
-use crate::support::client::VERSIONS;
+use crate::support::client::{End, VERSIONS};
 use crate::support::gateway::{Gateway, Setup};
+use crate::support::message::SITE;
 use crate::support::pki::Credentials;
 use crate::support::upstream::{OK, Upstream};
 
@@ -90,6 +91,43 @@ fn a_list_of_another_ca_is_no_list() {
             assert_refused(&gateway, &caller, Alert::CertificateUnknown, "crl-missing", says);
         }
     }
+}
+
+#[test]
+fn only_the_cas_that_are_named_may_lack_a_list() {
+    let app = Upstream::answering(OK);
+    let setup = Setup::new(&app)
+        .site_tables("[site.client]\ncrl = \"a.crl\"\ncrl_missing = [\"none.crt\", \"below.crt\"]");
+    let folder = setup.pki.folder().to_owned();
+    let ca = &setup.pki.client_ca;
+    let [named, unnamed, namesake] =
+        ["Named CA", "Unnamed CA", "Named CA"].map(|name| Authority::root(name).unwrap());
+    let below = unnamed.intermediate("Below").authority().unwrap();
+    let all = [ca, &named, &unnamed, &namesake].map(Authority::certificate_pem).concat();
+    fs::write(folder.join(format!("{SITE}.ca.crt")), all).unwrap();
+    fs::write(folder.join("none.crt"), named.certificate_pem()).unwrap();
+    fs::write(folder.join("below.crt"), below.certificate_pem()).unwrap();
+    let stolen = ca.client("stolen").issue().unwrap();
+    fs::write(folder.join("a.crl"), list(ca, &[&stolen], -1, 9)).unwrap();
+    let gateway = setup.start();
+    let of = |ca: &Authority| Credentials::of(&ca.client("caller").issue().unwrap());
+    assert_served(&gateway, &gateway.pki.caller());
+    assert_served(&gateway, &of(&named));
+    assert_served(&gateway, &of(&below).followed_by(&below));
+    let says = "no revocation list of";
+    for other in [&unnamed, &namesake] {
+        assert_refused(&gateway, &of(other), Alert::CertificateUnknown, "crl-missing", says);
+    }
+    let stolen = Credentials::of(&stolen);
+    assert_refused(&gateway, &stolen, Alert::CertificateRevoked, "revoked", "keyCompromise");
+
+    // A CA that is not named any more takes its clients with it.
+    let caller = gateway.caller().presenting(of(&named));
+    let mut old = caller.connect();
+    assert_eq!(old.get("/").status(), 200);
+    gateway.replace("\"none.crt\", ", "");
+    assert_eq!(old.end(), End::Clean);
+    assert_eq!(caller.refused().1.field("reason"), "crl-missing");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::generation::Site;
 use crate::identity::{Claims, Field, timestamp_text};
 use crate::tls::revocation::ListFacts;
 
-use super::{Findings, days_left};
+use super::{Findings, days_left, hex};
 
 /// The document, on lines of its own.
 pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
@@ -56,6 +56,8 @@ fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
     let names = site.config.server_names.iter();
     let names: Vec<_> = names.map(|name| name.value.to_string()).collect();
     let anchors = site.facts.anchors.iter();
+    let pins = site.config.client.pinned_spki_sha256.iter().map(|pin| hex(&pin.value));
+    let legacy = site.config.client.accept_legacy.iter();
     let upstream = &site.config.upstream.value;
     let formats = site.config.identity_headers.formats.iter();
     json!({
@@ -64,10 +66,10 @@ fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
         "certificate": site.facts.server.first().map(|own| certificate(own, now)),
         "publicly_trusted": site.facts.publicly_trusted,
         "client_ca": anchors.map(|ca| certificate(ca, now)).collect::<Vec<_>>(),
-        "tls_version_min": match site.config.tls.version_min {
-            TlsVersion::V1_2 => "1.2",
-            TlsVersion::V1_3 => "1.3",
-        },
+        "pinned_spki_sha256": pins.collect::<Vec<_>>(),
+        "accept_legacy": legacy.map(|word| word.as_str()).collect::<Vec<_>>(),
+        "tls_version_min": version(site.config.tls.version_min),
+        "tls_version_max": version(site.config.tls_version_max()),
         "mode": site.config.client.mode.as_str(),
         "crl": site.facts.lists.iter().map(list).collect::<Vec<_>>(),
         "allow": site.config.client.allow.iter().map(rule).collect::<Vec<_>>(),
@@ -79,6 +81,13 @@ fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
             "why": reached.as_ref().err(),
         },
     })
+}
+
+fn version(version: TlsVersion) -> &'static str {
+    match version {
+        TlsVersion::V1_2 => "1.2",
+        TlsVersion::V1_3 => "1.3",
+    }
 }
 
 fn certificate(claims: &Claims, now: i64) -> Value {

@@ -6,7 +6,7 @@ use crate::config::{Located, Palette, Report, Rule, TlsVersion};
 use crate::generation::Site;
 use crate::identity::{Claims, timestamp_text};
 
-use super::{Findings, days_left};
+use super::{Findings, days_left, hex};
 
 /// All that a start would serve, aligned.
 pub(super) fn summary(report: &Report, findings: &Findings, palette: Palette) -> String {
@@ -83,14 +83,28 @@ impl Page {
             self.fact("mode", client.mode.as_str());
             self.fact("", &format!("{warning}reach the app unverified{reset}: {who}"));
         }
+        for (number, pin) in client.pinned_spki_sha256.iter().enumerate() {
+            let label = if number == 0 { "client key" } else { "or" };
+            self.fact(label, &format!("sha256 {}", hex(&pin.value)));
+        }
         if client.allow.is_empty() {
-            self.fact("admits", "every certificate of these CAs");
+            let of_whom = if client.pinned_spki_sha256.is_empty() {
+                "every certificate of these CAs"
+            } else {
+                "every certificate with one of these keys"
+            };
+            self.fact("admits", of_whom);
         }
         self.rules("admits only", &client.allow);
         self.rules("but never", &client.deny);
-        let versions = match site.config.tls.version_min {
-            TlsVersion::V1_2 => "1.2 and 1.3",
-            TlsVersion::V1_3 => "1.3",
+        let words: Vec<_> = client.accept_legacy.iter().map(|word| word.as_str()).collect();
+        if !words.is_empty() {
+            self.fact("although it is old", &words.join(", "));
+        }
+        let versions = match (site.config.tls.version_min, site.config.tls_version_max()) {
+            (TlsVersion::V1_2, TlsVersion::V1_3) => "1.2 and 1.3",
+            (TlsVersion::V1_3, _) => "1.3",
+            (_, TlsVersion::V1_2) => "1.2",
         };
         self.fact("TLS", versions);
         let formats = site.config.identity_headers.formats.iter();

@@ -44,7 +44,7 @@ fn site(verdict: &Verdict<'_>, explanation: &Explanation<'_>) -> Value {
     })
 }
 
-/// The CAs above the client's certificate, the anchor last.
+/// The CAs above the client's certificate, the anchor last; none where its key is pinned.
 fn path(admitted: &Admitted, explanation: &Explanation<'_>) -> Vec<Value> {
     let cas = admitted.cas.iter();
     let ca = |ca: &Claims| {
@@ -77,7 +77,7 @@ fn facts(claims: &Claims) -> Map<String, Value> {
         ("key", json!(claims.key)),
         ("signature_algorithm", json!(claims.signature_algorithm)),
         ("sha256", json!(claims.fingerprint())),
-        ("spki_sha256", json!(claims.spki_fingerprint())),
+        ("spki_sha256", json!(claims.key_fingerprint())),
     ];
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

@@ -58,6 +58,9 @@ impl Page {
         let own = admitted.identity.claims();
         self.fact("certificate", &own.subject);
         self.details(own);
+        if admitted.cas.is_empty() {
+            self.fact("trusted by", "its key, which `pinned_spki_sha256` has");
+        }
         for ca in &admitted.cas {
             self.fact("issued by", &ca.subject);
             let from = match is_presented(ca, explanation) {
@@ -72,6 +75,9 @@ impl Page {
         let rule = match &admitted.rule {
             Some(rule) => {
                 format!("{} ({})", rule.value, place(&explanation.config.source, &rule.span))
+            }
+            None if admitted.cas.is_empty() => {
+                "none is set: every certificate with a pinned key is admitted".to_owned()
             }
             None => "none is set: every certificate of these CAs is admitted".to_owned(),
         };

@@ -72,7 +72,8 @@ impl Table<'_> {
             self.reader.wrong(&value.span(), wrong.seen(self.reader.describe(value)));
             return None;
         };
-        if items.is_empty() {
+        // Empty where that is the default too.
+        if items.is_empty() && self.example(name) != "[]" {
             let wrong = Wrong::new(
                 format!("`{name}` is an empty list"),
                 format!("write `{name} = {}`", self.example(name)),

@@ -19,6 +19,8 @@ pub(in crate::config) struct Table<'a> {
     pub(super) entries: Option<&'a DeTable<'a>>,
     /// Required keys that were asked for and are not there.
     pub(super) missing: Vec<(&'static str, &'static str)>,
+    /// Required keys that something else can stand for, and what to say of it.
+    alternatives: Vec<(&'static str, &'static str)>,
 }
 
 impl<'a> Table<'a> {
@@ -44,7 +46,7 @@ impl<'a> Table<'a> {
                 entry.why(why);
             }
         }
-        Self { reader, header, spec, entries, missing: Vec::new() }
+        Self { reader, header, spec, entries, missing: Vec::new(), alternatives: Vec::new() }
     }
 
     /// A table in this one that stands at most once.
@@ -120,6 +122,16 @@ impl<'a> Table<'a> {
         self.written(name).is_some()
     }
 
+    /// Where the value of a key stands.
+    pub(in crate::config) fn span(&self, name: &str) -> Option<Range<usize>> {
+        self.written(name).map(Spanned::span)
+    }
+
+    /// What to say where a required key is all that is missing and something else would do.
+    pub(in crate::config) fn or_else(&mut self, name: &'static str, why: &'static str) {
+        self.alternatives.push((name, why));
+    }
+
     /// Whether nothing is written in this table.
     pub(in crate::config) fn is_empty(&self) -> bool {
         self.entries.is_none_or(DeTable::is_empty)
@@ -143,6 +155,11 @@ impl<'a> Table<'a> {
             format!("this {} lacks {}", shown(self.spec), named.join(", ")),
             format!("add below this line\n{}", lines.join("\n")),
         );
+        let alternative = self.alternatives.iter().find(|(key, _)| missing == [*key]);
+        let wrong = match alternative {
+            Some((_, why)) => wrong.why(*why),
+            None => wrong,
+        };
         self.reader.wrong(&self.header, wrong);
     }
 

@@ -1,7 +1,10 @@
 //! `[site.client]`: how a client's certificate is judged, and who is admitted and who is not, as rules whose
 //! patterns are read here once and for all.
 
-use crate::config::model::{CaHints, Client, ClientMode, CrlCheck, ExtendedKeyUsage, OnDoubt};
+use super::{legacy, trust};
+use crate::config::model::{
+    CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, OnDoubt,
+};
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
 use crate::config::rule::{Condition, Rule};
@@ -30,19 +33,24 @@ pub(super) fn client(mut table: Table<'_>, reader: &Reader<'_>) -> Client {
     let extended_key_usage = table.parsed("extended_key_usage", extended_key_usage);
     let crl_check = table.parsed("crl_check", crl_check);
     let mode = table.parsed("mode", client_mode);
-    Client {
+    let client = Client {
         mode: mode.map_or(ClientMode::Require, |mode| mode.value),
         allow,
         deny,
+        pinned_spki_sha256: trust::pins(&mut table, reader),
         extended_key_usage: extended_key_usage
             .map_or(ExtendedKeyUsage::IfPresent, |rule| rule.value),
         chain_depth_max: table.integer("chain_depth_max", 0..=6),
+        partial_chain: table.bool("partial_chain"),
+        accept_legacy: legacy::words(&mut table, reader),
         ca_hints: ca_hints(&mut table),
         crl: table.paths("crl").unwrap_or_default(),
         crl_check: crl_check.map_or(CrlCheck::Leaf, |check| check.value),
-        crl_missing: on_doubt(&mut table, "crl_missing"),
-        crl_expired: on_doubt(&mut table, "crl_expired"),
-    }
+        crl_missing: crl_missing(&mut table),
+        crl_expired: crl_expired(&mut table),
+    };
+    trust::nothing_of_paths(&table, &client, reader);
+    client
 }
 
 fn client_mode(text: &str) -> Result<ClientMode, Wrong> {
@@ -72,12 +80,28 @@ fn crl_check(text: &str) -> Result<CrlCheck, Wrong> {
     }
 }
 
-fn on_doubt(table: &mut Table<'_>, name: &'static str) -> OnDoubt {
-    let word = table.parsed(name, |text| match text {
+fn crl_missing(table: &mut Table<'_>) -> CrlMissing {
+    if table.is_list("crl_missing") {
+        return table.paths("crl_missing").map_or(CrlMissing::Deny, CrlMissing::AllowFor);
+    }
+    let word = table.parsed("crl_missing", |text| match text {
+        "deny" => Ok(CrlMissing::Deny),
+        "allow" => Ok(CrlMissing::Allow),
+        _ => Err(Wrong::new(
+            format!("`crl_missing` knows no `{text}`"),
+            "write `\"deny\"`, `\"allow\"`, or a list of files with the CAs to allow it for: \
+             `[\"ca/no-list.crt\"]`",
+        )),
+    });
+    word.map_or(CrlMissing::Deny, |word| word.value)
+}
+
+fn crl_expired(table: &mut Table<'_>) -> OnDoubt {
+    let word = table.parsed("crl_expired", |text| match text {
         "deny" => Ok(OnDoubt::Deny),
         "allow" => Ok(OnDoubt::Allow),
         _ => Err(Wrong::new(
-            format!("`{name}` knows no `{text}`"),
+            format!("`crl_expired` knows no `{text}`"),
             "write `\"deny\"` or `\"allow\"`",
         )),
     });
@@ -141,7 +165,7 @@ fn rule(mut table: Table<'_>, vain: &Vain, reader: &Reader<'_>) -> Located<Rule>
     Located::new(Rule { conditions }, span)
 }
 
-fn wrong(pattern: NotAPattern) -> Wrong {
+pub(super) fn wrong(pattern: NotAPattern) -> Wrong {
     let wrong = Wrong::new(pattern.what, pattern.fix);
     match pattern.why {
         Some(why) => wrong.why(why),

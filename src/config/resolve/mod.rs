@@ -4,10 +4,12 @@
 
 mod client;
 mod identity_headers;
+mod legacy;
 mod listener;
 mod process;
 mod server_name;
 mod site;
+mod trust;
 mod upstream;
 
 use std::sync::Arc;

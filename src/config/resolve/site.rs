@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use super::client::client;
 use super::identity_headers::identity_headers;
+use super::legacy;
 use super::server_name::server_name;
+use super::trust;
 use super::upstream::{is_local, upstream};
 use crate::config::model::{
     Endpoint, ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
@@ -49,15 +51,20 @@ fn site(
     }
     let certificate = table.path("certificate");
     let private_key = table.path("private_key");
-    let client_ca = table.paths("client_ca");
+    let client_table = table.table("client");
+    let client_ca =
+        trust::client_ca(&mut table, client_table.span("pinned_spki_sha256").as_ref(), reader);
     let upstream = table.parsed("upstream", |text| upstream(reader.folder, text));
     let allow_plaintext = table.bool("allow_plaintext_upstream");
     if let Some(upstream) = upstream.as_ref().filter(|_| !allow_plaintext) {
         stays_here(upstream, reader);
     }
-    let client = client(table.table("client"), reader);
+    let client = client(client_table, reader);
     let identity_headers = identity_headers(table.table("identity_headers"), reader);
-    let tls = tls(table.table("tls"));
+    let tls_table = table.table("tls");
+    let version_span = tls_table.span("version_min");
+    let tls = tls(tls_table);
+    legacy::version(&client, tls.version_min, version_span, reader);
     let timeouts = timeouts(table.table("timeouts"));
     let limits = limits(table.table("limits"));
     table.finish();

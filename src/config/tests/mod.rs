@@ -7,6 +7,7 @@ mod resolving;
 mod rules;
 mod shipped_file;
 mod syntax;
+mod trust;
 mod values;
 
 use std::path::PathBuf;

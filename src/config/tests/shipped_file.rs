@@ -32,7 +32,10 @@ fn it_shows_every_key_with_its_default() {
 /// Removing the `#` before every default changes nothing.
 #[test]
 fn its_defaults_are_the_defaults() {
+    // The one example that stands for something else and not beside it.
     let text = uncommented();
+    let lines = text.lines().filter(|line| !line.starts_with("pinned_spki_sha256"));
+    let text = lines.collect::<Vec<_>>().join("\n");
     let (written, unwritten) = (config(&text), config(SMALLEST));
     assert_eq!(format!("{:?}", written.runtime), format!("{:?}", unwritten.runtime));
     let log = |config: &Config| {
@@ -86,7 +89,9 @@ fn walk(
         let inner = format!("{path}.{}", name.get_ref()).trim_start_matches('.').to_owned();
         match value.get_ref() {
             DeValue::Table(table) => walk(text, &inner, table, found),
-            DeValue::Array(items) if items.iter().all(|item| item.get_ref().is_table()) => {
+            DeValue::Array(items)
+                if !items.is_empty() && items.iter().all(|item| item.get_ref().is_table()) =>
+            {
                 for table in items.iter().filter_map(|item| item.get_ref().as_table()) {
                     walk(text, &inner, table, found);
                 }

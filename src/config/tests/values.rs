@@ -299,7 +299,7 @@ crl_expired = false"#), @r#"
     gateway.toml:13:15: `crl_missing` knows no `warn`
       13 | crl_missing = "warn"
          |               ^^^^^^
-      fix:  write `"deny"` or `"allow"`
+      fix:  write `"deny"`, `"allow"`, or a list of files with the CAs to allow it for: `["ca/no-list.crt"]`
     gateway.toml:14:15: `crl_expired` must be a string
       14 | crl_expired = false
          |               ^^^^^

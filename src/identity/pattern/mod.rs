@@ -12,7 +12,7 @@ mod uri;
 
 use std::fmt;
 
-use super::claims::{Claims, hex_lower};
+use super::claims::Claims;
 use super::distinguished_name;
 
 use dns::DnsPattern;
@@ -103,7 +103,7 @@ impl Field {
             Self::IssuerDn => vec![claims.issuer.clone()],
             Self::Serial => vec![claims.serial.clone()],
             Self::FingerprintSha256 => vec![claims.fingerprint()],
-            Self::SpkiSha256 => vec![hex_lower(&claims.spki_sha256)],
+            Self::SpkiSha256 => vec![claims.key_fingerprint()],
         }
     }
 }
@@ -212,6 +212,14 @@ impl Pattern {
         );
         is_text && self.written.contains('*')
     }
+}
+
+/// Reads a SHA-256 in hexadecimal, as `spki_sha256` has it.
+///
+/// # Errors
+/// [`NotAPattern`] says what is wrong with it and what to write.
+pub fn sha256(text: &str) -> Result<[u8; 32], NotAPattern> {
+    hex::sha256(text)
 }
 
 impl fmt::Display for Pattern {

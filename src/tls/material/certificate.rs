@@ -7,6 +7,7 @@ use x509_parser::prelude::FromDer as _;
 
 use super::der;
 use crate::identity::{Claims, Malformed};
+use crate::tls::algorithms::Algorithms;
 
 /// A certificate that was read.
 #[derive(Clone, Debug)]
@@ -40,15 +41,29 @@ impl Certificate {
     }
 
     /// Whether the key of `issuer` made the signature.
-    pub(in crate::tls) fn signature_by(&self, issuer: &Self) -> Signature {
-        match self.verifies_under(issuer) {
+    fn signature_by(&self, issuer: &Self) -> Signature {
+        self.signature_under(issuer, Algorithms::USUAL)
+    }
+
+    /// The same, with the algorithms of a site.
+    pub(in crate::tls) fn signature_under(
+        &self,
+        issuer: &Self,
+        algorithms: Algorithms,
+    ) -> Signature {
+        // aws-lc-rs verifies SHA-384 with no short key.
+        let is_gap = issuer.short_rsa_key().is_some()
+            && self.claims.signature_algorithm == "sha384WithRSAEncryption";
+        let can_be_checked =
+            self.can_be_checked(algorithms) && issuer.can_check(algorithms) && !is_gap;
+        match self.verifies_under(issuer, algorithms) {
             Some(true) => Signature::Right,
-            Some(false) if self.can_be_checked() && issuer.can_check() => Signature::Wrong,
+            Some(false) if can_be_checked => Signature::Wrong,
             _ => Signature::Unchecked,
         }
     }
 
-    fn verifies_under(&self, issuer: &Self) -> Option<bool> {
+    fn verifies_under(&self, issuer: &Self, algorithms: Algorithms) -> Option<bool> {
         let spki = SubjectPublicKeyInfoDer::from(der::public_key_info(&issuer.der)?);
         // A bare key, because webpki takes no version 1 certificate.
         let key = RawPublicKeyEntity::try_from(&spki).ok()?;
@@ -56,31 +71,34 @@ impl Certificate {
         let message = parsed.tbs_certificate.as_ref();
         let signature = parsed.signature_value.data.as_ref();
         Some(
-            webpki::ALL_VERIFICATION_ALGS
+            algorithms
+                .for_certificates()
                 .iter()
                 .any(|algorithm| key.verify_signature(*algorithm, message, signature).is_ok()),
         )
     }
 
     /// Whether a signature of this algorithm that does not verify is certainly wrong.
-    fn can_be_checked(&self) -> bool {
-        matches!(
-            self.claims.signature_algorithm.as_str(),
-            "sha256WithRSAEncryption"
-                | "sha384WithRSAEncryption"
-                | "sha512WithRSAEncryption"
-                | "ecdsa-with-SHA256"
-                | "ecdsa-with-SHA384"
-                | "ecdsa-with-SHA512"
-                | "Ed25519"
-        )
+    fn can_be_checked(&self, algorithms: Algorithms) -> bool {
+        let is_sha1 = self.is_signed_with_sha1();
+        is_sha1 && algorithms.accept_sha1()
+            || matches!(
+                self.claims.signature_algorithm.as_str(),
+                "sha256WithRSAEncryption"
+                    | "sha384WithRSAEncryption"
+                    | "sha512WithRSAEncryption"
+                    | "ecdsa-with-SHA256"
+                    | "ecdsa-with-SHA384"
+                    | "ecdsa-with-SHA512"
+                    | "Ed25519"
+            )
     }
 
     /// Whether this certificate's key is of a kind that webpki verifies with.
-    fn can_check(&self) -> bool {
+    fn can_check(&self, algorithms: Algorithms) -> bool {
         let key = &self.claims.key;
         let is_known = key.starts_with("RSA ") || key.starts_with("EC P-") || key == "Ed25519";
-        is_known && self.short_rsa_key().is_none()
+        is_known && self.rsa_key_below(algorithms.rsa_bits_min()).is_none()
     }
 
     /// Whether its key is on a curve given by numbers instead of by name.
@@ -90,13 +108,23 @@ impl Certificate {
 
     /// Whether it is signed over SHA-1 or MD5, which can be forged.
     pub(in crate::tls) fn is_signed_with_weak_hash(&self) -> bool {
+        self.is_signed_with_sha1() || self.claims.signature_algorithm.starts_with("md5")
+    }
+
+    /// Whether it is signed over SHA-1.
+    pub(in crate::tls) fn is_signed_with_sha1(&self) -> bool {
         let algorithm = &self.claims.signature_algorithm;
-        algorithm.starts_with("sha1") || algorithm.starts_with("md5") || algorithm.ends_with("SHA1")
+        algorithm.starts_with("sha1") || algorithm.ends_with("SHA1")
     }
 
     /// An RSA key below 2048 bits, and its size.
     pub(in crate::tls) fn short_rsa_key(&self) -> Option<usize> {
-        self.claims.rsa_bits.filter(|bits| *bits < 2048)
+        self.rsa_key_below(2048)
+    }
+
+    /// An RSA key of fewer bits than these, and its size.
+    pub(in crate::tls) fn rsa_key_below(&self, least: usize) -> Option<usize> {
+        self.claims.rsa_bits.filter(|bits| *bits < least)
     }
 }
 

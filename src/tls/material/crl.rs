@@ -12,6 +12,7 @@ use super::pem::{self, Block, Contents};
 use super::{validity, wrong_kind};
 use crate::config::{Located, OnDoubt, Report, Site};
 use crate::identity::timestamp_text;
+use crate::tls::algorithms::Algorithms;
 use crate::tls::revocation::{List, RevocationLists};
 
 /// A list of a million entries has some 40 MB.
@@ -43,7 +44,8 @@ pub(super) fn load(
         let (file, issuer) = (list.file().display(), list.issuer_text());
         let cas: Vec<_> = known.iter().filter(|ca| ca.subject() == Some(list.issuer())).collect();
         let signed = |ca: &&&TrustedCa| {
-            der::public_key_info(&ca.der).is_some_and(|key| list.is_signed_by(key))
+            der::public_key_info(&ca.der)
+                .is_some_and(|key| list.is_signed_by(key, Algorithms::of(&site.client)))
         };
         if !cas.is_empty() && !cas.iter().any(signed) {
             report

@@ -74,7 +74,7 @@ pub(super) fn first_element(bytes: &[u8]) -> &[u8] {
 }
 
 /// What stands inside the first element, without tag and length.
-pub(super) fn content(bytes: &[u8]) -> Option<&[u8]> {
+pub(in crate::tls) fn content(bytes: &[u8]) -> Option<&[u8]> {
     Any::from_der(bytes).ok().map(|(_, any)| any.data)
 }
 

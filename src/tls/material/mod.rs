@@ -26,6 +26,6 @@ mod wrong_kind;
 
 pub(super) use certificate::{Certificate, Signature};
 pub use client_ca::{ClientTrust, TrustedCa, load_client_ca};
-pub(super) use der::public_key_info;
+pub(super) use der::{content, public_key_info};
 pub use presented::{NotAChain, presented_chain};
 pub use server::{ServerMaterial, load_server};

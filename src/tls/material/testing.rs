@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::config::{
-    CaHints, Client, ClientMode, CrlCheck, Endpoint, ExtendedKeyUsage, IdentityFormat,
+    CaHints, Client, ClientMode, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage, IdentityFormat,
     IdentityHeaders, Located, OnDoubt, Report, ServerName, Site, SiteLimits, Source, Timeouts, Tls,
     TlsVersion, Upstream,
 };
@@ -84,12 +84,15 @@ impl Lab {
                 mode: ClientMode::Require,
                 allow: Vec::new(),
                 deny: Vec::new(),
+                pinned_spki_sha256: Vec::new(),
                 extended_key_usage: ExtendedKeyUsage::IfPresent,
                 chain_depth_max: 5,
+                partial_chain: false,
+                accept_legacy: Vec::new(),
                 ca_hints: CaHints::All,
                 crl: Vec::new(),
                 crl_check: CrlCheck::Leaf,
-                crl_missing: OnDoubt::Deny,
+                crl_missing: CrlMissing::Deny,
                 crl_expired: OnDoubt::Deny,
             },
             identity_headers: IdentityHeaders {

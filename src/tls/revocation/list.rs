@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rustls::pki_types::SubjectPublicKeyInfoDer;
-use webpki::{Cert, RawPublicKeyEntity};
+use webpki::RawPublicKeyEntity;
 use x509_parser::prelude::{FromDer as _, X509Name};
 use x509_parser::time::ASN1Time;
 
 use super::der::{Element, Walk, tag};
 use super::scope::Scope;
 use crate::identity::rfc4514;
+use crate::tls::algorithms::Algorithms;
 
 /// How many keys of CAs are remembered per list. CAs of one name are few.
 const KEYS_MAX: usize = 16;
@@ -101,7 +102,7 @@ impl List {
     }
 
     /// Whether it was made for this certificate, its issuer aside.
-    pub(super) fn covers(&self, certificate: &Cert<'_>) -> bool {
+    pub(super) fn covers(&self, certificate: &[u8]) -> bool {
         self.scope.covers(&self.der, certificate)
     }
 
@@ -120,27 +121,29 @@ impl List {
         (self.this_update, number.len(), number)
     }
 
-    /// Whether the holder of this `SubjectPublicKeyInfo` signed it. Worked out once a key.
-    pub(in crate::tls) fn is_signed_by(&self, key: &[u8]) -> bool {
+    /// Whether the holder of this `SubjectPublicKeyInfo` signed it. Worked out once a key, by the
+    /// algorithms of the one site that has the list.
+    pub(in crate::tls) fn is_signed_by(&self, key: &[u8], algorithms: Algorithms) -> bool {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, verifies)) = keys.iter().find(|(known, _)| known == key) {
             return *verifies;
         }
-        let verifies = self.verify(key);
+        let verifies = self.verify(key, algorithms);
         if keys.len() < KEYS_MAX {
             keys.push((key.to_vec(), verifies));
         }
         verifies
     }
 
-    fn verify(&self, key: &[u8]) -> bool {
+    fn verify(&self, key: &[u8], algorithms: Algorithms) -> bool {
         let key = SubjectPublicKeyInfoDer::from(key);
         let Ok(key) = RawPublicKeyEntity::try_from(&key) else {
             return false;
         };
         let (signed, signature) = (self.part(&self.signed), self.part(&self.signature));
         let named = |id: &[u8]| id == self.part(&self.algorithm);
-        webpki::ALL_VERIFICATION_ALGS
+        algorithms
+            .for_certificates()
             .iter()
             .filter(|algorithm| named(algorithm.signature_alg_id().as_ref()))
             .any(|algorithm| key.verify_signature(*algorithm, signed, signature).is_ok())

@@ -13,17 +13,39 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use webpki::Cert;
-
-use crate::config::{Client, OnDoubt};
+use crate::config::{Client, CrlMissing, OnDoubt};
 use crate::identity::{KeyUsage, timestamp_text};
 use crate::policy::{Reason, Refusal};
+use crate::tls::algorithms::Algorithms;
 
 pub(in crate::tls) use list::List;
 
 /// The revocation lists of a site.
 #[derive(Clone, Debug, Default)]
-pub struct RevocationLists(Vec<Arc<List>>);
+pub struct RevocationLists {
+    lists: Vec<Arc<List>>,
+    excused: Vec<Excused>,
+}
+
+/// A CA without a list, whose certificates are let pass: by name and key, so that no namesake is.
+#[derive(Clone, Debug)]
+pub(in crate::tls) struct Excused {
+    /// Its name, DER without its head.
+    pub(in crate::tls) name: Vec<u8>,
+    /// Its `SubjectPublicKeyInfo`.
+    pub(in crate::tls) key: Vec<u8>,
+}
+
+/// A certificate that is asked about, of any version.
+#[derive(Clone, Copy)]
+pub(in crate::tls) struct Asked<'a> {
+    /// The whole of it.
+    pub(in crate::tls) der: &'a [u8],
+    /// Its issuer's name, DER without its head.
+    pub(in crate::tls) issuer: &'a [u8],
+    /// The content of its serial number's INTEGER.
+    pub(in crate::tls) serial: &'a [u8],
+}
 
 impl RevocationLists {
     /// Keeps the newest list for each issuer, key and scope.
@@ -36,19 +58,25 @@ impl RevocationLists {
                 None => kept.push(Arc::new(list)),
             }
         }
-        Self(kept)
+        Self { lists: kept, excused: Vec::new() }
+    }
+
+    /// The same with CAs that need no list.
+    pub(in crate::tls) fn excusing(mut self, excused: Vec<Excused>) -> Self {
+        self.excused = excused;
+        self
     }
 
     /// All of them.
     pub(in crate::tls) fn iter(&self) -> impl Iterator<Item = &List> {
-        self.0.iter().map(AsRef::as_ref)
+        self.lists.iter().map(AsRef::as_ref)
     }
 
     /// Judges one certificate, which a sentence calls `who`. The answer is when the list that was used runs
     /// out, if that matters.
     pub(in crate::tls) fn check(
         &self,
-        certificate: &Cert<'_>,
+        certificate: Asked<'_>,
         who: &str,
         issuer: &Issuer<'_>,
         rules: &Client,
@@ -62,10 +90,16 @@ impl RevocationLists {
         let name = issuer.name;
         let meant: Vec<_> = self
             .iter()
-            .filter(|list| list.issuer() == certificate.issuer() && list.covers(certificate))
+            .filter(|list| list.issuer() == certificate.issuer && list.covers(certificate.der))
             .collect();
         let Some(first) = meant.first() else {
-            if rules.crl_missing == OnDoubt::Allow {
+            let is_excused = |ca: &Excused| ca.name == certificate.issuer && ca.key == issuer.key;
+            let may_lack_one = match rules.crl_missing {
+                CrlMissing::Deny => false,
+                CrlMissing::Allow => true,
+                CrlMissing::AllowFor(_) => self.excused.iter().any(is_excused),
+            };
+            if may_lack_one {
                 return Ok(None);
             }
             let why = format!("for which no revocation list of `{name}` is there");
@@ -76,7 +110,9 @@ impl RevocationLists {
             return advise(refuse(Reason::CrlMissing, why), advice);
         };
         let may_sign = issuer.key_usage.is_none_or(KeyUsage::may_sign_lists);
-        let signed = meant.iter().find(|list| may_sign && list.is_signed_by(issuer.key));
+        let signed = meant
+            .iter()
+            .find(|list| may_sign && list.is_signed_by(issuer.key, Algorithms::of(rules)));
         let Some(list) = signed else {
             let file = first.file().display();
             let why = if may_sign {
@@ -93,7 +129,7 @@ impl RevocationLists {
             );
             return advise(refuse(Reason::CrlUnreadable, why), advice);
         };
-        if let Some(revoked) = list.find(certificate.serial()) {
+        if let Some(revoked) = list.find(certificate.serial) {
             let (at, reason) = (timestamp_text(revoked.at), revoked.reason);
             return refuse(Reason::Revoked, format!("that was revoked at {at}, reason {reason}"));
         }
@@ -120,6 +156,25 @@ impl RevocationLists {
             return advise(refuse(Reason::CrlExpired, why), advice);
         }
         Ok(list.next_update())
+    }
+
+    /// Whether any list of its issuer names an intermediate that is trusted without its issuer (`partial_chain`),
+    /// whose lists can be told by their name only. None need be there, and an old one counts: this only
+    /// refuses.
+    pub(in crate::tls) fn check_anchor(
+        &self,
+        anchor: Asked<'_>,
+        subject: &str,
+    ) -> Result<(), Refusal> {
+        let mut lists = self.iter().filter(|list| list.issuer() == anchor.issuer);
+        let Some(revoked) = lists.find_map(|list| list.find(anchor.serial)) else {
+            return Ok(());
+        };
+        let (at, reason) = (timestamp_text(revoked.at), revoked.reason);
+        let sentence = format!(
+            "presented a chain to the configured CA `{subject}`, that was revoked at {at}, reason {reason}"
+        );
+        Err(Refusal::new(Reason::Revoked, sentence))
     }
 
     /// What `check` tells of them.

@@ -5,7 +5,6 @@
 
 use std::ops::Range;
 
-use webpki::Cert;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{
     DistributionPointName, GeneralName, IssuingDistributionPoint, ParsedExtension, X509Extension,
@@ -66,13 +65,12 @@ impl Scope {
     }
 
     /// Whether a list with this scope is for `certificate`.
-    pub(super) fn covers(&self, der: &[u8], certificate: &Cert<'_>) -> bool {
+    pub(super) fn covers(&self, der: &[u8], certificate: &[u8]) -> bool {
         if self.extension.is_empty() {
             return true;
         }
-        let bytes = certificate.der();
         let (Ok((_, extension)), Ok((_, certificate))) =
-            (X509Extension::from_der(self.text(der)), X509Certificate::from_der(&bytes))
+            (X509Extension::from_der(self.text(der)), X509Certificate::from_der(certificate))
         else {
             return false;
         };

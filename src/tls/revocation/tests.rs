@@ -1,5 +1,6 @@
 //! Lists of every kind: what is read, what is kept, what is found, and at what cost.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use time::OffsetDateTime;
 
 use super::der::Walk;
 use super::{List, RevocationLists};
+use crate::tls::algorithms::Algorithms;
 
 fn at(unix: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(unix).unwrap()
@@ -64,8 +66,8 @@ fn what_is_revoked_is_found_and_nothing_else() {
     let ca = Ca::new();
     let list = ca.list(&list(1, 1, &[7, 300, 2, 70_000])).unwrap();
     assert_eq!(list.len(), 4);
-    assert!(list.is_signed_by(&ca.1));
-    assert!(!list.is_signed_by(&Ca::new().1));
+    assert!(list.is_signed_by(&ca.1, Algorithms::USUAL));
+    assert!(!list.is_signed_by(&Ca::new().1, Algorithms::USUAL));
     let found = |serial: &[u8]| list.find(serial).map(|revoked| (revoked.at, revoked.reason));
     assert_eq!(found(&[7]), Some((1_700_000_000, "unspecified")));
     assert_eq!(found(&[2]), Some((1_700_000_000, "keyCompromise")));
@@ -158,10 +160,47 @@ fn what_is_damaged_is_refused_without_a_panic() {
             // Whatever can still be read was not signed.
             if let Ok(list) = List::read(bytes, Path::new("x")) {
                 list.find(&[1]);
-                assert!(!list.is_signed_by(&ca.1), "byte {place} as {value}");
+                assert!(!list.is_signed_by(&ca.1, Algorithms::USUAL), "byte {place} as {value}");
             }
         }
     }
+}
+
+/// For the figures in `docs/reference/path-validation.md`; takes a while:
+/// `cargo test --release --lib -- --ignored --nocapture a_million_entries`
+#[test]
+#[ignore = "a measurement"]
+fn a_million_entries_in_figures() {
+    let ca = Ca::new();
+    let serials: Vec<u64> =
+        (1..=1_000_000_u64).map(|number| number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1).collect();
+    let der = ca.sign(&list(1, 1, &serials));
+    let bytes = der.len();
+    let start = Instant::now();
+    let list = List::read(der, Path::new("x")).unwrap();
+    let read = start.elapsed();
+    let start = Instant::now();
+    assert!(list.is_signed_by(&ca.1, Algorithms::USUAL));
+    let verified = start.elapsed();
+    let start = Instant::now();
+    let found = serials.iter().step_by(10).filter(|serial| {
+        let bytes = serial.to_be_bytes();
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        let bytes = &bytes[zeros..];
+        // An INTEGER whose first bit is set has a zero before it.
+        if bytes.first().is_some_and(|first| first & 0x80 != 0) {
+            list.find(&[&[0], bytes].concat()).is_some()
+        } else {
+            list.find(bytes).is_some()
+        }
+    });
+    let count = found.count();
+    let each = start.elapsed() / 100_000;
+    let mib = list.memory() >> 20;
+    let figures = format!(
+        "{bytes} bytes: read in {read:?}, signature {verified:?}, {mib} MiB; {count} found, {each:?} each"
+    );
+    writeln!(std::io::stderr(), "{figures}").unwrap();
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use rustls::pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
+use super::super::algorithms::Algorithms;
 use super::super::material::{Certificate, Signature};
 use super::anchors::InForce;
 
@@ -20,6 +21,7 @@ pub(super) fn select<'a>(
     presented: &'a [CertificateDer<'a>],
     helpers: &'a [Certificate],
     anchors: &InForce<'_>,
+    algorithms: Algorithms,
 ) -> Vec<CertificateDer<'a>> {
     let Ok(end_entity) = EndEntityCert::try_from(end_entity) else {
         return Vec::new();
@@ -42,7 +44,7 @@ pub(super) fn select<'a>(
         // One issuer each: a single path, however long.
         return needed.iter().map(Candidate::borrowed).collect();
     }
-    vouched_for(&needed, anchors)
+    vouched_for(&needed, anchors, algorithms)
 }
 
 /// A certificate that webpki can read.
@@ -75,7 +77,11 @@ fn have_names_of_their_own(candidates: &[Candidate<'_>]) -> bool {
 }
 
 /// Those that an anchor signed, or one of those that it signed, and so on.
-fn vouched_for<'a>(candidates: &[Candidate<'a>], anchors: &InForce<'_>) -> Vec<CertificateDer<'a>> {
+fn vouched_for<'a>(
+    candidates: &[Candidate<'a>],
+    anchors: &InForce<'_>,
+    algorithms: Algorithms,
+) -> Vec<CertificateDer<'a>> {
     let read =
         |candidate: &Candidate<'_>| Certificate::read(candidate.borrowed().into_owned()).ok();
     let mut waiting: Vec<(CertificateDer<'a>, Certificate)> = candidates
@@ -91,7 +97,8 @@ fn vouched_for<'a>(candidates: &[Candidate<'a>], anchors: &InForce<'_>) -> Vec<C
                 return false;
             }
             signatures += 1;
-            signatures <= SIGNATURES_MAX && candidate.signature_by(&issuer) == Signature::Right
+            signatures <= SIGNATURES_MAX
+                && candidate.signature_under(&issuer, algorithms) == Signature::Right
         });
         waiting = others;
         for (der, certificate) in issued {

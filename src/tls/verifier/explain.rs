@@ -6,9 +6,11 @@
 
 use rustls::pki_types::CertificateDer;
 
+use crate::config::Legacy;
 use crate::identity::{Claims, timestamp_text};
 use crate::policy::{Reason, Refusal};
 
+use super::super::algorithms::Algorithms;
 use super::super::material::Certificate;
 use super::anchors::Anchors;
 use super::{nearest, usage};
@@ -24,6 +26,7 @@ pub(super) struct Scene<'a> {
     pub(super) sent: Vec<Certificate>,
     pub(super) anchors: &'a Anchors,
     pub(super) helpers: &'a [Certificate],
+    pub(super) algorithms: Algorithms,
     /// Unix time.
     pub(super) now: i64,
 }
@@ -35,6 +38,7 @@ impl<'a> Scene<'a> {
         intermediates: &[CertificateDer<'_>],
         anchors: &'a Anchors,
         helpers: &'a [Certificate],
+        algorithms: Algorithms,
         now: i64,
     ) -> Self {
         let der = end_entity.clone().into_owned();
@@ -44,6 +48,7 @@ impl<'a> Scene<'a> {
             sent: sent.filter_map(|der| Certificate::read(der.clone().into_owned()).ok()).collect(),
             anchors,
             helpers,
+            algorithms,
             now,
         }
     }
@@ -139,10 +144,11 @@ pub(super) fn explain(error: &webpki::Error, scene: &Scene<'_>) -> Refusal {
             Reason::BadSignature,
             "presented a certificate that names two signature algorithms for its one signature",
         ),
+        E::UnsupportedCertVersion if claims.version < 3 => old_version(claims),
         E::UnsupportedCertVersion => refuse(
             Reason::OldX509,
             &format!(
-                "presented a chain with an X.509 version 1 or 2 certificate (its own: version {})",
+                "presented a chain with an intermediate of X.509 version 1 or 2 (its own: version {})",
                 claims.version
             ),
         ),
@@ -173,10 +179,8 @@ fn is_anchor(scene: &Scene<'_>) -> bool {
 
 /// The refusal of a certificate, or of a CA, that ran out.
 pub(super) fn expired(scene: &Scene<'_>, blamed: &Certificate) -> Refusal {
-    let late = span(scene.now - blamed.claims.not_after);
-    let who = scene.who(blamed);
-    let refusal = refuse(Reason::Expired, &format!("presented {who} expired {late} ago"));
     let subject = &blamed.claims.subject;
+    let refusal = expired_since(&scene.who(blamed), &blamed.claims, scene.now);
     if scene.anchors.file_of(blamed).is_some() {
         let place = scene.where_is(blamed);
         let advice =
@@ -192,40 +196,52 @@ pub(super) fn expired(scene: &Scene<'_>, blamed: &Certificate) -> Refusal {
     ))
 }
 
+/// The same of what a sentence calls `who`.
+pub(super) fn expired_since(who: &str, claims: &Claims, now: i64) -> Refusal {
+    let late = span(now - claims.not_after);
+    refuse(Reason::Expired, &format!("presented {who} expired {late} ago"))
+}
+
 /// The refusal of a certificate, or of a CA, that has not begun.
 pub(super) fn not_yet_valid(scene: &Scene<'_>, blamed: &Certificate) -> Refusal {
-    let sentence = format!(
-        "presented {} becomes valid in {}, at {}, by this machine's clock, which says {}",
-        scene.who(blamed),
-        span(blamed.claims.not_before - scene.now),
-        blamed.claims.not_before_text(),
-        timestamp_text(scene.now)
-    );
-    let refusal = refuse(Reason::NotYetValid, &sentence);
+    let refusal = valid_from(&scene.who(blamed), &blamed.claims, scene.now);
     if scene.anchors.file_of(blamed).is_none() {
         return refusal;
     }
     refusal.nearest(format!("`{}`: it is not valid yet", blamed.claims.subject))
 }
 
+/// The same of what a sentence calls `who`.
+pub(super) fn valid_from(who: &str, claims: &Claims, now: i64) -> Refusal {
+    let sentence = format!(
+        "presented {who} becomes valid in {}, at {}, by this machine's clock, which says {}",
+        span(claims.not_before - now),
+        claims.not_before_text(),
+        timestamp_text(now)
+    );
+    refuse(Reason::NotYetValid, &sentence)
+}
+
 /// The refusal of a signature that nobody here can or wants to check.
 pub(super) fn unsupported(scene: &Scene<'_>) -> Refusal {
-    if let Some(weak) =
-        scene.certificates().find(|certificate| certificate.is_signed_with_weak_hash())
-    {
+    let is_refused = |certificate: &&Certificate| {
+        let is_accepted = scene.algorithms.accept_sha1() && certificate.is_signed_with_sha1();
+        certificate.is_signed_with_weak_hash() && !is_accepted
+    };
+    if let Some(weak) = scene.certificates().find(is_refused) {
         let (who, algorithm) = (scene.who(weak), &weak.claims.signature_algorithm);
         let sentence = format!("presented {who} is signed with {algorithm}, which can be forged");
         let refusal = refuse(Reason::UnsupportedAlgorithm, &sentence);
-        if algorithm.starts_with("md5") {
-            return refusal
-                .advising("have the CA issue again with SHA-256; MD5 cannot be accepted");
-        }
-        return refusal.advising(
-            "have the CA issue again with SHA-256, or accept `\"sha1\"` in `accept_legacy` of `[site.client]`",
-        );
+        let again = "have the CA issue again with SHA-256";
+        return if weak.is_signed_with_sha1() {
+            refusal.advising(format!("{again}, or {}", let_pass(Legacy::Sha1)))
+        } else {
+            refusal.advising(format!("{again}; MD5 cannot be accepted"))
+        };
     }
-    let cas = scene.certificates().skip(1).chain(scene.anchors.certificates());
-    if let Some(short) = cas.into_iter().find(|certificate| certificate.short_rsa_key().is_some()) {
+    let bits_min = scene.algorithms.rsa_bits_min();
+    let mut cas = scene.certificates().skip(1).chain(scene.anchors.certificates());
+    if let Some(short) = cas.find(|certificate| certificate.rsa_key_below(bits_min).is_some()) {
         let (subject, key) = (&short.claims.subject, &short.claims.key);
         let sentence =
             format!("presented a chain whose CA `{subject}` has a key that is too short: {key}");
@@ -240,14 +256,28 @@ pub(super) fn unsupported(scene: &Scene<'_>) -> Refusal {
     refuse(Reason::UnsupportedAlgorithm, &sentence)
 }
 
+/// The refusal of a client's certificate that is older than version 3.
+pub(super) fn old_version(claims: &Claims) -> Refusal {
+    let version = claims.version;
+    refuse(Reason::OldX509, &format!("presented an X.509 version {version} certificate"))
+}
+
+/// How advice goes on about a word of `accept_legacy`.
+pub(super) fn let_pass(word: Legacy) -> String {
+    format!("let it pass by `accept_legacy = [\"{}\"]` in `[site.client]`", word.as_str())
+}
+
 fn unknown_critical(scene: &Scene<'_>) -> Refusal {
     let blamed = scene.find(|claims| claims.usage.unknown_critical.is_some());
     let blamed = blamed.unwrap_or(&scene.own);
     let number = blamed.claims.usage.unknown_critical.as_deref();
+    not_understood(&scene.who(blamed), number.unwrap_or("of an unknown kind"))
+}
+
+/// The refusal of a critical extension.
+pub(super) fn not_understood(who: &str, number: &str) -> Refusal {
     let sentence = format!(
-        "presented {} holds the critical extension {}, which is not understood here",
-        scene.who(blamed),
-        number.unwrap_or("of an unknown kind")
+        "presented {who} holds the critical extension {number}, which is not understood here"
     );
     refuse(Reason::Malformed, &sentence)
 }

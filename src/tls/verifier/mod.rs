@@ -4,7 +4,8 @@
 //! [`ClientVerifier::examine`]: read the
 //! certificate → take the anchors that are valid now (`anchors`) → choose which of the certificates at hand may
 //! take part (`candidates`) → let rustls-webpki find a path, which our own checks narrow (`path`, `usage`)
-//! → apply the site's rules. Where it ends early, `explain` and `nearest` find the words. The outcome, with
+//! → apply the site's rules. Where keys are pinned, `pinned` stands in for the path, and for certificates of
+//! version 1 `version1` does. Where it ends early, `explain` and `nearest` find the words. The outcome, with
 //! the certificate or with the reason in full, is left for the connection in [`OUTCOME`], because a TLS alert
 //! has room for neither.
 
@@ -13,15 +14,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use crate::config::{Client, Located, Report, Rule, Site};
+use crate::config::{Client, Legacy, Located, Report, Rule, Site};
 use crate::identity::{Claims, Identity};
 use crate::policy::{self, LetIn, Reason, Refusal};
 
+use super::algorithms::Algorithms;
 use super::material::{Certificate, ClientTrust, TrustedCa};
 use super::revocation::RevocationLists;
 use super::verdicts::{ChainHash, Verdicts};
@@ -31,10 +33,12 @@ mod candidates;
 mod explain;
 mod nearest;
 mod path;
+mod pinned;
 mod proof;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod version1;
 
 use anchors::Anchors;
 use explain::Scene;
@@ -76,15 +80,17 @@ pub struct ClientVerifier {
     hints: Vec<DistinguishedName>,
     lists: RevocationLists,
     rules: Client,
-    provider: Arc<CryptoProvider>,
+    algorithms: Algorithms,
+    /// Those for the proof that a client holds its key.
+    handshakes: WebPkiSupportedAlgorithms,
     verdicts: Verdicts,
 }
 
 impl ClientVerifier {
     /// A site's verifier, which trusts `trust`. A problem goes to `report`, with `None` for an answer.
     pub fn of_site(site: &Site, trust: ClientTrust, report: &mut Report) -> Option<Arc<Self>> {
-        let provider = Arc::new(super::server_config::provider());
-        match Self::new(trust, site.client.clone(), provider) {
+        let provider = super::server_config::provider();
+        match Self::new(trust, site.client.clone(), &provider) {
             Ok(verifier) => Some(Arc::new(verifier)),
             Err(failure) => {
                 let (ca, error) = *failure;
@@ -106,8 +112,9 @@ impl ClientVerifier {
     fn new(
         trust: ClientTrust,
         rules: Client,
-        provider: Arc<CryptoProvider>,
+        provider: &CryptoProvider,
     ) -> Result<Self, Box<(TrustedCa, webpki::Error)>> {
+        let algorithms = Algorithms::of(&rules);
         let helpers = trust
             .intermediates
             .into_iter()
@@ -117,14 +124,11 @@ impl ClientVerifier {
             helpers: helpers.collect(),
             hints: trust.hints.into_iter().map(DistinguishedName::from).collect(),
             lists: trust.lists,
+            algorithms,
+            handshakes: algorithms.for_handshakes(provider.signature_verification_algorithms),
             rules,
-            provider,
             verdicts: Verdicts::default(),
         })
-    }
-
-    pub(super) fn provider(&self) -> &Arc<CryptoProvider> {
-        &self.provider
     }
 
     /// What becomes of a client, by the outcome for the chain that it presented and by the site's mode.
@@ -196,35 +200,13 @@ impl ClientVerifier {
         let claims = Claims::from_der(end_entity).map_err(|malformed| {
             Refusal::new(Reason::Malformed, format!("presented what is {malformed}"))
         })?;
-        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let anchors = self.anchors.in_force(seconds);
-        let candidates = candidates::select(end_entity, intermediates, &self.helpers, &anchors);
-        let judge = Judge {
-            anchors: &anchors,
-            rules: &self.rules,
-            lists: &self.lists,
-            algorithms: self.provider.signature_verification_algorithms.all,
+        let Path { cas, valid_until } = if self.rules.pinned_spki_sha256.is_empty() {
+            self.judge_path(end_entity, &claims, intermediates, now)?
+        } else {
+            pinned::check(&claims, &self.rules, now)?;
+            Path { cas: Vec::new(), valid_until: claims.not_after }
         };
-        let found = judge.verify(end_entity, &candidates, now);
-        let Path { cas, valid_until } = found.or_else(|failure| {
-            let error = match failure {
-                Failure::Ours(refusal) => return Err(refusal),
-                Failure::Engine(error) => error,
-            };
-            let (trusted, helpers) = (&self.anchors, self.helpers.as_slice());
-            let claims = claims.clone();
-            let scene = Scene::new(end_entity, claims, intermediates, trusted, helpers, seconds);
-            // Among several ways webpki tells what was wrong with one of them. If the signatures show one
-            // that leads to an anchor, that is the one to talk about.
-            let Some(way) = nearest::way(&scene) else {
-                return Err(explain::explain(&error, &scene));
-            };
-            judge.verify(end_entity, &way, now).map_err(|failure| match failure {
-                Failure::Ours(refusal) => refusal,
-                Failure::Engine(error) => explain::explain(&error, &scene),
-            })
-        })?;
-        usage::check_end_entity(&claims, self.rules.extended_key_usage)?;
+        usage::check_end_entity(&claims, self.rules.extended_key_usage, self.algorithms)?;
         let rule = policy::admit(&self.rules, &claims).map_err(|denial| {
             let sentence = format!("presented a certificate that is not admitted: {denial}");
             Refusal::new(Reason::NotAllowed, sentence).advising(denial.advice())
@@ -234,6 +216,51 @@ impl ClientVerifier {
         let valid_until = claims.not_after.min(valid_until);
         let identity = Arc::new(Identity::of_verified(claims, chain, valid_until));
         Ok(Admission { identity, cas, rule })
+    }
+    /// Finds a path to a CA.
+    fn judge_path(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        claims: &Claims,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Path, Refusal> {
+        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let anchors = self.anchors.in_force(seconds);
+        let judge = Judge {
+            anchors: &anchors,
+            rules: &self.rules,
+            lists: &self.lists,
+            algorithms: self.algorithms,
+        };
+        let scene = || {
+            let (trusted, helpers) = (&self.anchors, self.helpers.as_slice());
+            let (claims, algorithms) = (claims.clone(), self.algorithms);
+            Scene::new(end_entity, claims, intermediates, trusted, helpers, algorithms, seconds)
+        };
+        if version1::is_meant(claims) && self.rules.accepts(Legacy::X509V1) {
+            return version1::verify(end_entity, &judge, &scene());
+        }
+        let (helpers, algorithms) = (&self.helpers, self.algorithms);
+        let candidates =
+            candidates::select(end_entity, intermediates, helpers, &anchors, algorithms);
+        let found = judge.verify(end_entity, &candidates, now);
+        found.or_else(|failure| {
+            let error = match failure {
+                Failure::Ours(refusal) => return Err(refusal),
+                Failure::Engine(error) => error,
+            };
+            let scene = scene();
+            // Among several ways webpki tells what was wrong with one of them. If the signatures show one
+            // that leads to an anchor, that is the one to talk about.
+            let Some(way) = nearest::way(&scene) else {
+                return Err(explain::explain(&error, &scene));
+            };
+            judge.verify(end_entity, &way, now).map_err(|failure| match failure {
+                Failure::Ours(refusal) => refusal,
+                Failure::Engine(error) => explain::explain(&error, &scene),
+            })
+        })
     }
 }
 
@@ -274,8 +301,7 @@ impl ClientCertVerifier for ClientVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        proof::tls12(message, cert, dss, algorithms)
+        proof::tls12(message, cert, dss, &self.handshakes)
     }
 
     fn verify_tls13_signature(
@@ -284,12 +310,11 @@ impl ClientCertVerifier for ClientVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        proof::tls13(message, cert, dss, algorithms)
+        proof::tls13(message, cert, dss, &self.handshakes)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.handshakes.supported_schemes()
     }
 }
 
@@ -301,7 +326,9 @@ struct Unsettled;
 /// The certificate error whose TLS alert (RFC 8446 section 6.2) fits a reason best.
 fn alert_for(reason: Reason) -> CertificateError {
     match reason {
-        Reason::UnknownCa | Reason::MissingIntermediate => CertificateError::UnknownIssuer,
+        Reason::UnknownCa | Reason::MissingIntermediate | Reason::NotPinned => {
+            CertificateError::UnknownIssuer
+        }
         Reason::Expired => CertificateError::Expired,
         Reason::NotYetValid => CertificateError::NotValidYet,
         Reason::WrongUsage => CertificateError::InvalidPurpose,

@@ -8,6 +8,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::policy::{Reason, Refusal};
 
+use super::super::algorithms::Algorithms;
 use super::super::material::{Certificate, Signature};
 use super::anchors::is_in_force;
 use super::explain::{Scene, expired, explain, not_yet_valid, refuse, unsupported};
@@ -37,7 +38,7 @@ pub(super) fn explain_break(scene: &Scene<'_>) -> Refusal {
         return explain(&error, scene);
     }
     let mut both = walk.anchors.iter().chain(&walk.others);
-    if both.any(|ca| top.signature_by(ca) == Signature::Unchecked) {
+    if both.any(|ca| top.signature_under(ca, scene.algorithms) == Signature::Unchecked) {
         return unsupported(scene);
     }
     match (walk.anchors.first(), walk.others.first()) {
@@ -55,11 +56,17 @@ struct Walk<'a> {
     anchors: Vec<&'a Certificate>,
     /// The other certificates that do.
     others: Vec<&'a Certificate>,
+    algorithms: Algorithms,
 }
 
 impl<'a> Walk<'a> {
     fn up(scene: &'a Scene<'_>) -> Self {
-        let mut walk = Self { steps: vec![&scene.own], anchors: Vec::new(), others: Vec::new() };
+        let mut walk = Self {
+            steps: vec![&scene.own],
+            anchors: Vec::new(),
+            others: Vec::new(),
+            algorithms: scene.algorithms,
+        };
         while walk.steps.len() <= STEPS_MAX {
             let top = walk.top();
             walk.anchors = named_as_issuer(scene.anchors.certificates(), top);
@@ -83,7 +90,7 @@ impl<'a> Walk<'a> {
     }
 
     fn is_signed_by(&self, issuer: &Certificate) -> bool {
-        self.top().signature_by(issuer) == Signature::Right
+        self.top().signature_under(issuer, self.algorithms) == Signature::Right
     }
 }
 

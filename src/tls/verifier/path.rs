@@ -6,15 +6,18 @@
 
 use std::cell::RefCell;
 
-use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, Error, VerifiedPath};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
 
 use crate::config::{Client, CrlCheck};
 use crate::identity::Claims;
 use crate::policy::{Reason, Refusal};
 
-use super::super::material::{Certificate, public_key_info};
-use super::super::revocation::{Issuer, RevocationLists};
+use super::super::algorithms::Algorithms;
+use super::super::material::{Certificate, content, public_key_info};
+use super::super::revocation::{Asked, Issuer, RevocationLists};
 use super::anchors::InForce;
 use super::usage::{self, Purpose};
 
@@ -41,7 +44,7 @@ pub(super) struct Judge<'a> {
     pub(super) anchors: &'a InForce<'a>,
     pub(super) rules: &'a Client,
     pub(super) lists: &'a RevocationLists,
-    pub(super) algorithms: &'a [&'a dyn SignatureVerificationAlgorithm],
+    pub(super) algorithms: Algorithms,
 }
 
 impl Judge<'_> {
@@ -67,7 +70,7 @@ impl Judge<'_> {
         };
         let end_entity = EndEntityCert::try_from(end_entity).map_err(Failure::Engine)?;
         let found = end_entity.verify_for_usage(
-            self.algorithms,
+            self.algorithms.for_certificates(),
             &self.anchors.anchors,
             candidates,
             now,
@@ -133,6 +136,28 @@ impl Judge<'_> {
         Ok(Path { cas, valid_until })
     }
 
+    /// Asks the revocation lists about a client's certificate that `root` issued itself; the answer is when
+    /// the list that was used runs out.
+    pub(super) fn check_own(
+        &self,
+        asked: Asked<'_>,
+        root: &Certificate,
+        now: i64,
+    ) -> Result<i64, Refusal> {
+        if self.rules.crl.is_empty() {
+            return Ok(i64::MAX);
+        }
+        let claims = &root.claims;
+        let issuer = Issuer {
+            name: &claims.subject,
+            key: public_key_info(&root.der).unwrap_or_default(),
+            key_usage: claims.usage.key,
+        };
+        let used = self.lists.check(asked, "a certificate", &issuer, self.rules, now)?;
+        self.check_anchor(root)?;
+        Ok(used.unwrap_or(i64::MAX))
+    }
+
     /// Asks the revocation lists; the answer is when the first of those that were used runs out.
     fn check_revocation(
         &self,
@@ -161,15 +186,36 @@ impl Judge<'_> {
                 key: &key,
                 key_usage: claims.as_ref().and_then(|claims| claims.usage.key),
             };
-            let used = self.lists.check(certificate, &who, &issuer, self.rules, now)?;
+            let der = certificate.der();
+            let (name, serial) = (certificate.issuer(), certificate.serial());
+            let asked = Asked { der: &der, issuer: name, serial };
+            let used = self.lists.check(asked, &who, &issuer, self.rules, now)?;
             until = until.min(used.unwrap_or(i64::MAX));
             match next {
                 Some(next) if self.rules.crl_check == CrlCheck::Chain => {
                     who = format!("a chain with the CA `{}`,", issuer.name);
                     certificate = next;
                 }
-                _ => return Ok(until),
+                Some(_) => return Ok(until),
+                None => {
+                    self.check_anchor(root)?;
+                    return Ok(until);
+                }
             }
         }
+    }
+
+    /// Asks the revocation lists about an intermediate that ends a path.
+    fn check_anchor(&self, anchor: &Certificate) -> Result<(), Refusal> {
+        let claims = &anchor.claims;
+        if self.rules.crl_check == CrlCheck::Leaf || claims.is_self_issued() {
+            return Ok(());
+        }
+        let unreadable =
+            || Refusal::new(Reason::Malformed, "presented a chain to an unreadable CA");
+        let (_, parsed) = X509Certificate::from_der(&anchor.der).map_err(|_| unreadable())?;
+        let issuer = content(&claims.issuer_der).ok_or_else(unreadable)?;
+        let asked = Asked { der: &anchor.der, issuer, serial: parsed.raw_serial() };
+        self.lists.check_anchor(asked, &claims.subject)
     }
 }

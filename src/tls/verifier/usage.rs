@@ -5,12 +5,12 @@
 
 use webpki::{ExtendedKeyUsageValidator, KeyPurposeIdIter};
 
-use crate::config::ExtendedKeyUsage;
+use crate::config::{ExtendedKeyUsage, Legacy};
 use crate::identity::Claims;
 use crate::policy::{Reason, Refusal};
 
-/// The shortest RSA key whose signatures the algorithms of aws-lc-rs accept.
-const RSA_BITS_MIN: usize = 2048;
+use super::super::algorithms::Algorithms;
+use super::explain;
 
 /// The site's rule for extendedKeyUsage, as webpki asks it of every certificate below the anchor.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,11 @@ impl ExtendedKeyUsageValidator for Purpose {
 }
 
 /// Judges the client's own certificate.
-pub(super) fn check_end_entity(claims: &Claims, rule: ExtendedKeyUsage) -> Result<(), Refusal> {
+pub(super) fn check_end_entity(
+    claims: &Claims,
+    rule: ExtendedKeyUsage,
+    algorithms: Algorithms,
+) -> Result<(), Refusal> {
     check_readable(claims, "a certificate that")?;
     // RFC 8446 section 4.4.2.2; TLS 1.2 clients sign with it just the same.
     if let Some(key) = claims.usage.key.filter(|key| !key.may_sign()) {
@@ -50,7 +54,7 @@ pub(super) fn check_end_entity(claims: &Claims, rule: ExtendedKeyUsage) -> Resul
     }
     // webpki judges the keys that sign certificates; this one signs the handshake, where rustls would
     // refuse it as if the client had not proved anything.
-    if claims.rsa_bits.is_some_and(|bits| bits < RSA_BITS_MIN) {
+    if claims.rsa_bits.is_some_and(|bits| bits < algorithms.rsa_bits_min()) {
         let sentence = format!("presented a certificate whose key is too short: {}", claims.key);
         return Err(
             Refusal::new(Reason::UnsupportedAlgorithm, sentence).advising(longer_key(claims))
@@ -60,13 +64,12 @@ pub(super) fn check_end_entity(claims: &Claims, rule: ExtendedKeyUsage) -> Resul
 }
 
 /// What to change about an RSA key that is too short.
-pub(super) fn longer_key(claims: &Claims) -> &'static str {
-    const ACCEPTABLE_MIN: usize = 1024;
-    if claims.rsa_bits.is_some_and(|bits| bits >= ACCEPTABLE_MIN) {
-        "have the CA issue again for a key of RSA 2048 or P-256, or accept `\"rsa_1024\"` in `accept_legacy` of \
-         `[site.client]`"
+pub(super) fn longer_key(claims: &Claims) -> String {
+    let again = "have the CA issue again for a key of RSA 2048 or P-256";
+    if claims.rsa_bits.is_some_and(|bits| bits >= Legacy::RSA_BITS_MIN) {
+        format!("{again}, or {}", explain::let_pass(Legacy::Rsa1024))
     } else {
-        "have the CA issue again for a key of RSA 2048 or P-256; so short a one cannot be accepted"
+        format!("{again}; so short a one cannot be accepted")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use mtls_gateway::pki::{Authority, Usage};
 use rustls::client::ResolvesClientCert;
@@ -53,6 +54,49 @@ fn a_client_of_a_ca_that_has_expired_is_told_so() {
     assert_eq!((alert, event.field("reason")), (Alert::CertificateExpired, "expired"));
     assert!(event.field("message").contains("`CN=Old CA`"), "{event:?}");
     assert_eq!(gateway.connect().get("/").body, b"ok");
+}
+
+#[test]
+fn a_ca_with_a_new_key_stands_beside_itself_with_the_old_one() {
+    let app = Upstream::answering(OK);
+    let setup = Setup::new(&app);
+    let [old, new, other] = ["A CA", "A CA", "A CA"].map(|name| Authority::root(name).unwrap());
+    let bundle = old.certificate_pem().to_owned() + new.certificate_pem();
+    std::fs::write(setup.pki.folder().join(format!("{SITE}.ca.crt")), bundle).unwrap();
+    let gateway = setup.start();
+    for version in VERSIONS {
+        for ca in [&old, &new] {
+            let own = Credentials::of(&ca.client("caller").issue().unwrap());
+            let caller = gateway.caller().presenting(own).speaking(version);
+            assert_eq!(caller.connect().get("/").body, b"ok");
+        }
+        let own = Credentials::of(&other.client("caller").issue().unwrap());
+        let (_, event) = gateway.caller().presenting(own).speaking(version).refused();
+        assert_eq!(event.field("reason"), "bad-signature");
+    }
+}
+
+#[test]
+fn a_hundred_certificates_beside_a_chain_cost_little_and_change_nothing() {
+    let app = Upstream::answering(OK);
+    let gateway = Gateway::before(&app);
+    let impostor = Authority::root("Client CA").unwrap();
+    let junk = |mut own: Credentials| {
+        for _ in 0..100 {
+            let one = impostor.intermediate("Issuing CA").authority().unwrap();
+            own = own.followed_by(&one);
+        }
+        own
+    };
+    let issuing = gateway.pki.client_ca.intermediate("Issuing CA").authority().unwrap();
+    let own = || Credentials::of(&issuing.client("caller").issue().unwrap());
+    let start = Instant::now();
+    let good = gateway.caller().presenting(junk(own()).followed_by(&issuing));
+    assert_eq!(good.connect().get("/").body, b"ok");
+    let bad = gateway.caller().presenting(junk(own()));
+    assert_eq!(bad.refused().1.field("reason"), "bad-signature");
+    // Most of it is the making of the certificates.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -54,6 +54,8 @@ const CASES: &[Case] = &[
         "issued by `CN=Strangers`, which is no configured CA", "add its certificate to `client_ca`", "`CN=Client CA`: the only configured CA"),
     case(R::MissingIntermediate, without_intermediate,
         "a chain that stops at `CN=Issuing CA,OU=x,O=Example`, which was not sent", "have the client send the certificate of `CN=Issuing CA,OU=x,O=Example`", "`CN=House CA,OU=x,O=Example`: the issuer's organisation"),
+    case(R::NotPinned, against_a_pin,
+        "a key that is not pinned: its SHA-256 is `", "`pinned_spki_sha256` in `[site.client]`", ""),
     case(R::Expired, || with(|ca| Credentials::of(&ca.client("caller").expired().issue().unwrap())),
         "expired 3 days ago", "have the certificate renewed", ""),
     case(R::Expired, of_expired_ca,
@@ -73,9 +75,9 @@ const CASES: &[Case] = &[
     case(R::ChainTooDeep, || refused_by("chain_depth_max = 0", below_an_intermediate),
         "`chain_depth_max` allows 0", "set `chain_depth_max` in `[site.client]` to 1", ""),
     case(R::UnsupportedAlgorithm, || with(|ca| crafted::signed_with_sha1(ca, &ca.client("caller").issue().unwrap())),
-        "is signed with ecdsa-with-SHA1, which can be forged", "`\"sha1\"` in `accept_legacy`", ""),
+        "is signed with ecdsa-with-SHA1, which can be forged", "`accept_legacy = [\"sha1\"]`", ""),
     case(R::OldX509, || with(|ca| crafted::version_1(ca, &ca.client("caller").issue().unwrap())),
-        "X.509 version 1", "`\"x509_v1\"` in `accept_legacy`", ""),
+        "X.509 version 1", "`accept_legacy = [\"x509_v1\"]`", ""),
     case(R::Malformed, || with(|ca| {
             let key = ca.client("caller").issue().unwrap().key_pem();
             Credentials::from_parts(vec![CertificateDer::from(b"no certificate".to_vec())], key)
@@ -207,6 +209,15 @@ fn refused_by(line: &str, caller: impl FnOnce(&Authority) -> Credentials) -> eve
 
 fn with(caller: impl FnOnce(&Authority) -> Credentials) -> events::Event {
     refused_by("", caller)
+}
+
+fn against_a_pin() -> events::Event {
+    let pin = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752";
+    let gateway = Setup::new(&Upstream::absent())
+        .replacing(&format!("client_ca = \"{SITE}.ca.crt\"\n"), "")
+        .site_tables(&format!("[site.client]\npinned_spki_sha256 = [\"{pin}\"]"))
+        .start();
+    gateway.caller().refused().1
 }
 
 /// The same where the site trusts this CA instead of its own.

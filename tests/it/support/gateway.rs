@@ -53,6 +53,13 @@ impl Setup {
         self
     }
 
+    /// The first site with other text in place of some.
+    pub fn replacing(mut self, from: &str, to: &str) -> Self {
+        assert!(self.sites[0].contains(from), "{from:?} is not in:\n{}", self.sites[0]);
+        self.sites[0] = self.sites[0].replace(from, to);
+        self
+    }
+
     /// One more site, for the clients of another CA.
     pub fn site(mut self, name: &str, client_ca: &Authority, upstream: &Upstream) -> Self {
         self.sites.push(site(&self.pki, name, client_ca, &upstream.url));

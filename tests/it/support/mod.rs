@@ -5,6 +5,7 @@ pub mod events;
 pub mod gateway;
 pub mod h2;
 pub mod message;
+pub mod openssl;
 pub mod pki;
 pub mod upstream;
 

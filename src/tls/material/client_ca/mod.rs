@@ -1,7 +1,8 @@
 //! The CAs that client certificates must chain to.
 //!
 //! Strict: whatever is listed here may open the door, so a file that is not what it seems to be stops
-//! the start. A root is an anchor; an intermediate only helps to find the way to one, as in OpenSSL.
+//! the start. A root is an anchor; an intermediate only helps to find the way to one, as in OpenSSL, unless
+//! the site says `partial_chain`.
 
 use std::path::PathBuf;
 
@@ -12,11 +13,13 @@ use super::file::NamedFile;
 use super::public_roots::PublicRoots;
 use super::validity::{self, Validity};
 use super::{crl, der};
-use crate::config::{Report, Site};
+use crate::config::{Client, Legacy, Report, Site};
 use crate::identity::Claims;
+use crate::tls::algorithms::Algorithms;
 use crate::tls::revocation::RevocationLists;
 
 mod bundle;
+mod excused;
 mod hints;
 #[cfg(test)]
 mod tests;
@@ -24,7 +27,8 @@ mod tests;
 /// What a site believes client certificates by.
 #[derive(Clone, Debug)]
 pub struct ClientTrust {
-    /// Self-issued certificates, in force; a chain ends at one of them. Never empty.
+    /// What a chain ends at: self-issued certificates, with `partial_chain` all. Empty only where the site
+    /// pins keys.
     pub anchors: Vec<TrustedCa>,
     /// Other CA certificates of the same files, to complete the chains of clients that send only their own.
     pub intermediates: Vec<TrustedCa>,
@@ -32,6 +36,18 @@ pub struct ClientTrust {
     pub hints: Vec<Vec<u8>>,
     /// What its CAs revoked.
     pub lists: RevocationLists,
+}
+
+impl ClientTrust {
+    /// For a site that knows its clients by their keys.
+    fn without_cas() -> Self {
+        Self {
+            anchors: Vec::new(),
+            intermediates: Vec::new(),
+            hints: Vec::new(),
+            lists: RevocationLists::default(),
+        }
+    }
 }
 
 /// A CA certificate and where it came from.
@@ -66,6 +82,9 @@ pub(super) fn load_client_ca_beside(
     now: i64,
     report: &mut Report,
 ) -> Option<ClientTrust> {
+    if !site.client.pinned_spki_sha256.is_empty() && site.client_ca.is_empty() {
+        return Some(ClientTrust::without_cas());
+    }
     if site.client_ca.is_empty() {
         // Whoever read the configuration has said so.
         return None;
@@ -79,7 +98,10 @@ pub(super) fn load_client_ca_beside(
             continue;
         };
         let authorities = authorities.into_iter();
-        found.extend(authorities.map(|certificate| Found { certificate, file }));
+        found.extend(authorities.map(|certificate| Found::new(certificate, file)));
+    }
+    for one in &mut found {
+        one.is_anchor |= site.client.partial_chain;
     }
     let mut seen: Vec<[u8; 32]> = Vec::new();
     found.retain(|one| {
@@ -89,7 +111,7 @@ pub(super) fn load_client_ca_beside(
     });
     if let Some(first) = found.first()
         && sound
-        && !found.iter().any(Found::is_anchor)
+        && !found.iter().any(|one| one.is_anchor)
     {
         report_no_root(first, &found, report);
         return None;
@@ -97,21 +119,22 @@ pub(super) fn load_client_ca_beside(
     let (kept, out) = divide_by_date(found, now, report)?;
     let hints = hints::names(site, kept.iter().map(Found::claims), report);
     for one in &kept {
-        one.warn(now, report);
+        one.warn(now, &site.client, report);
         sound &= one.check_not_public(roots, site, report);
     }
     for one in &out {
         sound &= one.check_not_public(roots, site, report);
     }
-    let (anchors, intermediates) = kept.into_iter().partition::<Vec<_>, _>(Found::is_anchor);
+    let (anchors, intermediates) = kept.into_iter().partition::<Vec<_>, _>(|one| one.is_anchor);
     let mut anchors: Vec<_> = anchors.into_iter().map(Found::into_trusted).collect();
     let intermediates: Vec<_> = intermediates.into_iter().map(Found::into_trusted).collect();
     let known: Vec<_> = anchors.iter().chain(&intermediates).collect();
     let lists = crl::load(site, &known, now, report);
-    let (hints, lists) = (hints.filter(|_| sound)?, lists?);
+    let excused = excused::cas(site, &known, report);
+    let (hints, lists) = (hints.filter(|_| sound)?, lists?.excusing(excused?));
     // The verifier trusts an anchor within its dates only. It knows the others too, so that it can say of
     // their clients what is wrong, and begins to trust one that has not begun when its time comes.
-    anchors.extend(out.into_iter().filter(Found::is_anchor).map(Found::into_trusted));
+    anchors.extend(out.into_iter().filter(|one| one.is_anchor).map(Found::into_trusted));
     Some(ClientTrust { anchors, intermediates, hints, lists })
 }
 
@@ -119,15 +142,18 @@ pub(super) fn load_client_ca_beside(
 struct Found<'a> {
     certificate: Certificate,
     file: NamedFile<'a>,
+    /// Whether a path may end at it.
+    is_anchor: bool,
 }
 
-impl Found<'_> {
-    fn claims(&self) -> &Claims {
-        &self.certificate.claims
+impl<'a> Found<'a> {
+    fn new(certificate: Certificate, file: NamedFile<'a>) -> Self {
+        let is_anchor = certificate.claims.is_self_issued();
+        Self { certificate, file, is_anchor }
     }
 
-    fn is_anchor(&self) -> bool {
-        self.claims().is_self_issued()
+    fn claims(&self) -> &Claims {
+        &self.certificate.claims
     }
 
     fn into_trusted(self) -> TrustedCa {
@@ -138,7 +164,7 @@ impl Found<'_> {
         }
     }
 
-    fn warn(&self, now: i64, report: &mut Report) {
+    fn warn(&self, now: i64, client: &Client, report: &mut Report) {
         let claims = self.claims();
         let mut warn = |how: &str, why: &str, fix: &str| {
             report
@@ -158,16 +184,18 @@ impl Found<'_> {
                 because you listed it";
             warn("is X.509 version 1", why, ask);
         }
-        if self.certificate.is_signed_with_weak_hash() {
+        let is_accepted = self.certificate.is_signed_with_sha1() && client.accepts(Legacy::Sha1);
+        if self.certificate.is_signed_with_weak_hash() && !is_accepted {
             let how = format!("is signed with `{}`", claims.signature_algorithm);
-            let why = if self.is_anchor() {
-                "a root is trusted without its signature, but what it issues is likely signed alike"
+            let why = if self.is_anchor {
+                "an anchor is trusted without its signature, but what it issues is likely signed alike"
             } else {
                 "such a signature can be forged, and chains through it are refused"
             };
             warn(&how, why, ask);
         }
-        if let Some(bits) = self.certificate.short_rsa_key() {
+        let bits_min = Algorithms::of(client).rsa_bits_min();
+        if let Some(bits) = self.certificate.rsa_key_below(bits_min) {
             let how = format!("has an RSA key of {bits} bits");
             let why = "a key below 2048 bits can be broken, and signatures by it are refused";
             warn(&how, why, ask);
@@ -176,6 +204,22 @@ impl Found<'_> {
 
     /// A root of the public web vouches for whoever pays: it needs a rule that says who is meant.
     fn check_not_public(&self, roots: PublicRoots<'_>, site: &Site, report: &mut Report) -> bool {
+        if !site.client.accept_legacy.is_empty() && roots.contain(&self.certificate) {
+            report
+                .error(
+                    self.file.span,
+                    format!("{} holds a CA that issues to everybody", self.file.says()),
+                )
+                .seen(format!(
+                    "`{}`, a root of the public web, and `accept_legacy`",
+                    self.claims().subject
+                ))
+                .why("anyone could try to get, or to forge, an old certificate below it")
+                .fix(
+                    "remove `accept_legacy`: public CAs have issued nothing of that kind for years",
+                );
+            return false;
+        }
         let rules = &site.client.allow;
         // A rule about the CA alone would admit all that it issues to.
         let is_narrow = !rules.is_empty() && rules.iter().all(|rule| rule.value.names_the_client());
@@ -213,7 +257,11 @@ fn report_no_root(first: &Found<'_>, found: &[Found<'_>], report: &mut Report) {
         )
         .seen(lines.join("; "))
         .why("a chain is trusted when it ends at a root that you name")
-        .fix(format!("add the certificate of `{}` to `client_ca`", top.claims().issuer));
+        .fix(format!(
+            "add the certificate of `{}` to `client_ca`, or trust the intermediates themselves: \
+             `partial_chain = true` in `[site.client]`",
+            top.claims().issuer
+        ));
 }
 
 /// Divides what is in force from what has expired or has not begun; an error if no anchor is in force.
@@ -224,12 +272,12 @@ fn divide_by_date<'a>(
 ) -> Option<(Vec<Found<'a>>, Vec<Found<'a>>)> {
     let (kept, out): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|one| Validity::of(one.claims(), now).is_valid());
-    let has_anchor = kept.iter().any(Found::is_anchor);
+    let has_anchor = kept.iter().any(|one| one.is_anchor);
     for one in &out {
         let remark = validity::remark(one.claims(), now).unwrap_or_default();
         let what = format!("the CA `{}` {remark}", one.claims().subject);
         let seen = format!("in `{}`", one.file.path.display());
-        if has_anchor || !one.is_anchor() {
+        if has_anchor || !one.is_anchor {
             report
                 .warning(one.file.span, format!("{what}, and vouches for nobody"))
                 .seen(seen)

@@ -4,7 +4,7 @@ use rustls::pki_types::TrustAnchor;
 
 use super::super::testing::Lab;
 use super::*;
-use crate::config::{Condition, Located, Rule};
+use crate::config::{Condition, CrlMissing, Legacy, Located, Rule};
 use crate::identity::{Field, Pattern};
 use crate::pki::{Authority, self_signed_server};
 
@@ -139,6 +139,46 @@ fn intermediates_without_their_root_are_refused() {
 }
 
 #[test]
+fn with_partial_chain_an_intermediate_is_an_anchor() {
+    let lab = Lab::new();
+    let root = Authority::root("Root").unwrap();
+    let upper = root.intermediate("Upper").authority().unwrap();
+    let mut site = lab.site();
+    site.client.partial_chain = true;
+    lab.write("ca.crt", [upper.certificate_pem(), root.certificate_pem()].concat());
+    let (trust, said) = lab.trust_of(&site, &[]);
+    assert_eq!(said, "");
+    let trust = trust.unwrap();
+    assert_eq!(subjects(&trust.anchors), ["CN=Upper", "CN=Root"]);
+    assert!(trust.intermediates.is_empty());
+    let old = root.intermediate("Old").expired().authority().unwrap();
+    lab.write("ca.crt", old.certificate_pem());
+    let (trust, said) = lab.trust_of(&site, &[]);
+    assert!(trust.is_none() && said.contains("every client would be refused"), "{said}");
+}
+
+#[test]
+fn a_ca_that_needs_no_list_should_lead_to_one_of_client_ca() {
+    let lab = Lab::new();
+    let root = Authority::root("Root").unwrap();
+    let upper = root.intermediate("Upper").authority().unwrap();
+    let lower = upper.intermediate("Lower").authority().unwrap();
+    let stranger = Authority::root("Stranger").unwrap();
+    lab.write("ca.crt", root.certificate_pem());
+    lab.write("b.crt", [lower.certificate_pem(), upper.certificate_pem()].concat());
+    let mut site = lab.site();
+    let b = site.client_ca[0].with(lab.path("b.crt"));
+    site.client.crl_missing = CrlMissing::AllowFor(vec![b]);
+    assert_eq!(lab.trust_of(&site, &[]).1, "");
+    lab.write("b.crt", [lower.certificate_pem(), stranger.certificate_pem()].concat());
+    let (trust, said) = lab.trust_of(&site, &[]);
+    assert!(trust.is_some());
+    insta::assert_snapshot!("excused_strangers", said);
+    lab.write("b.crt", "");
+    assert!(lab.trust_of(&site, &[]).0.is_none());
+}
+
+#[test]
 fn an_expired_ca_is_remarked_on_and_refused_only_when_nothing_remains() {
     let lab = Lab::new();
     let old = Authority::draft("Old").expired().authority().unwrap();
@@ -190,6 +230,9 @@ fn a_root_of_the_public_web_needs_a_rule_about_the_client() {
     site.client.allow = vec![rule(Field::SanDns, "caller.example.com")];
     let (trust, said) = lab.trust_of(&site, &roots);
     assert!(trust.is_some(), "{said}");
+    site.client.accept_legacy = vec![Legacy::Sha1];
+    let (trust, said) = lab.trust_of(&site, &roots);
+    assert!(trust.is_none() && said.contains("remove `accept_legacy`"), "{said}");
     // The name alone does not make a root public.
     lab.write("ca.crt", namesake.certificate_pem());
     assert!(lab.trust_of(&lab.site(), &roots).0.is_some());
@@ -222,6 +265,9 @@ fn the_roots_that_openssl_makes_are_judged_by_what_they_say() {
         "req -x509 -newkey rsa:1024 -nodes -keyout k -subj /CN=Short -days 365 -out ca.crt",
     );
     all += &lab.trust().1;
+    let mut site = lab.site();
+    site.client.accept_legacy = vec![Legacy::Rsa1024];
+    assert_eq!(lab.trust_of(&site, &[]).1, "");
     lab.openssl(&format!("{sign} -extfile none"));
     all += &lab.refusal_of_ca();
     insta::assert_snapshot!("by_openssl", all);

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use time::OffsetDateTime;
 
 use super::super::{ClientVerifier, Outcome};
-use crate::config::{CaHints, Client, ClientMode, CrlCheck, ExtendedKeyUsage, OnDoubt};
+use crate::config::{CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, OnDoubt};
 use crate::identity::Claims;
 use crate::policy::{Reason, Refusal};
 use crate::tls::material::{ClientTrust, TrustedCa};
@@ -136,12 +136,15 @@ pub(super) fn trusting(roots: &[&Made]) -> Site {
             mode: ClientMode::Require,
             allow: Vec::new(),
             deny: Vec::new(),
+            pinned_spki_sha256: Vec::new(),
             extended_key_usage: ExtendedKeyUsage::IfPresent,
             chain_depth_max: 5,
+            partial_chain: false,
+            accept_legacy: Vec::new(),
             ca_hints: CaHints::All,
             crl: Vec::new(),
             crl_check: CrlCheck::Leaf,
-            crl_missing: OnDoubt::Deny,
+            crl_missing: CrlMissing::Deny,
             crl_expired: OnDoubt::Deny,
         },
     }
@@ -171,9 +174,9 @@ impl Site {
         own: &CertificateDer<'static>,
         sent: &[&CertificateDer<'static>],
     ) -> Outcome {
-        let provider = aws_lc_rs::default_provider().into();
+        let provider = aws_lc_rs::default_provider();
         let (trust, rules) = (self.trust.clone(), self.rules.clone());
-        let verifier = ClientVerifier::new(trust, rules, provider).unwrap();
+        let verifier = ClientVerifier::new(trust, rules, &provider).unwrap();
         let sent: Vec<_> = sent.iter().map(|der| (*der).clone()).collect();
         let now = std::time::Duration::from_secs(NOW.try_into().unwrap());
         verifier.judge(own, &sent, UnixTime::since_unix_epoch(now))
