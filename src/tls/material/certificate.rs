@@ -1,5 +1,7 @@
 //! One certificate of a file: its bytes, what it says, and whether another one vouches for it.
 
+use std::ops::RangeInclusive;
+
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use webpki::RawPublicKeyEntity;
 use x509_parser::certificate::X509Certificate;
@@ -7,6 +9,9 @@ use x509_parser::prelude::FromDer as _;
 
 use super::der;
 use crate::identity::{Claims, Malformed};
+
+/// The sizes of RSA keys whose signatures the algorithms of aws-lc-rs verify.
+const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
 /// A certificate that was read.
 #[derive(Clone, Debug)]
@@ -76,11 +81,9 @@ impl Certificate {
         )
     }
 
-    /// Whether this certificate's key is of a kind that webpki verifies with.
+    /// Whether this certificate's key is one that signatures are verified with here.
     fn can_check(&self) -> bool {
-        let key = &self.claims.key;
-        let is_known = key.starts_with("RSA ") || key.starts_with("EC P-") || key == "Ed25519";
-        is_known && self.short_rsa_key().is_none()
+        key_flaw(&self.claims).is_none()
     }
 
     /// Whether its key is on a curve given by numbers instead of by name.
@@ -96,7 +99,18 @@ impl Certificate {
 
     /// An RSA key below 2048 bits, and its size.
     pub(in crate::tls) fn short_rsa_key(&self) -> Option<usize> {
-        self.claims.rsa_bits.filter(|bits| *bits < 2048)
+        self.claims.rsa_bits.filter(|bits| bits < RSA_BITS.start())
+    }
+}
+
+/// What keeps signatures by the key of a certificate from being verified here.
+pub(in crate::tls) fn key_flaw(claims: &Claims) -> Option<&'static str> {
+    let is_known = claims.key.starts_with("EC P-") || claims.key == "Ed25519";
+    match claims.rsa_bits {
+        Some(bits) if bits < *RSA_BITS.start() => Some("too short"),
+        Some(bits) if bits > *RSA_BITS.end() => Some("too long"),
+        None if !is_known => Some("of a kind that is not accepted"),
+        _ => None,
     }
 }
 

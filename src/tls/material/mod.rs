@@ -23,7 +23,7 @@ mod testing;
 mod validity;
 mod wrong_kind;
 
-pub(super) use certificate::{Certificate, Signature};
+pub(super) use certificate::{Certificate, Signature, key_flaw};
 pub use client_ca::{ClientTrust, TrustedCa, load_client_ca};
 pub(super) use der::public_key_info;
 pub use server::{ServerMaterial, load_server};

@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use crate::identity::{Claims, timestamp_text};
 use crate::policy::{Reason, Refusal};
 
-use super::super::material::Certificate;
+use super::super::material::{Certificate, key_flaw};
 use super::anchors::Anchors;
 use super::{nearest, usage};
 
@@ -187,14 +187,14 @@ pub(super) fn unsupported(scene: &Scene<'_>) -> Refusal {
     {
         let (who, algorithm) = (scene.who(weak), &weak.claims.signature_algorithm);
         format!("presented {who} is signed with {algorithm}, which can be forged")
-    } else if let Some(short) = scene
+    } else if let Some((ca, flaw)) = scene
         .certificates()
         .skip(1)
         .chain(scene.anchors.certificates())
-        .find(|certificate| certificate.short_rsa_key().is_some())
+        .find_map(|ca| Some((&ca.claims, key_flaw(&ca.claims)?)))
     {
-        let (subject, key) = (&short.claims.subject, &short.claims.key);
-        format!("presented a chain whose CA `{subject}` has a key that is too short: {key}")
+        let (subject, key) = (&ca.subject, &ca.key);
+        format!("presented a chain whose CA `{subject}` has a key that is {flaw}: {key}")
     } else {
         let (algorithm, key) = (&scene.own.claims.signature_algorithm, &scene.own.claims.key);
         format!(

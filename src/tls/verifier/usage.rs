@@ -9,8 +9,7 @@ use crate::config::ExtendedKeyUsage;
 use crate::identity::Claims;
 use crate::policy::{Reason, Refusal};
 
-/// The shortest RSA key whose signatures the algorithms of aws-lc-rs accept.
-const RSA_BITS_MIN: usize = 2048;
+use super::super::material::key_flaw;
 
 /// The site's rule for extendedKeyUsage, as webpki asks it of every certificate below the anchor.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +46,8 @@ pub(super) fn check_end_entity(claims: &Claims, rule: ExtendedKeyUsage) -> Resul
     }
     // webpki judges the keys that sign certificates; this one signs the handshake, where rustls would
     // refuse it as if the client had not proved anything.
-    if claims.rsa_bits.is_some_and(|bits| bits < RSA_BITS_MIN) {
-        let sentence = format!("presented a certificate whose key is too short: {}", claims.key);
+    if let Some(flaw) = key_flaw(claims) {
+        let sentence = format!("presented a certificate whose key is {flaw}: {}", claims.key);
         return Err(Refusal::new(Reason::UnsupportedAlgorithm, sentence));
     }
     Ok(())
