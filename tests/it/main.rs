@@ -12,6 +12,7 @@ mod identity_formats;
 mod layers;
 mod limits;
 mod live;
+mod matrix;
 mod mtls;
 mod pkits;
 mod resumption;

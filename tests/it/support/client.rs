@@ -99,16 +99,15 @@ impl Connector {
 
     pub fn config(&self, alpn: &str) -> ClientConfig {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&self.versions)
             .unwrap()
             .with_root_certificates(self.roots.clone());
         let mut config = match &self.credentials {
             None => builder.with_no_client_auth(),
             Some(credentials) => {
-                let key = provider.key_provider.load_private_key(credentials.key());
                 // Not checked to belong together: some clients come with a key of another.
-                let certified = CertifiedKey::new(credentials.chain.clone(), key.unwrap());
+                let certified = CertifiedKey::new(credentials.chain.clone(), credentials.key());
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
             }
         };
@@ -153,6 +152,16 @@ impl Connector {
         client
     }
 
+    /// Connects and asks for `/` of a site: the connection that was served, or the reason why not.
+    pub fn try_site(&self, site: &str) -> Result<Client, String> {
+        let mut client = self.open();
+        match client.handshake().and_then(|()| client.try_get(site)) {
+            Ok(answer) if answer.status() == 200 => Ok(client),
+            Ok(answer) => Err(answer.code()),
+            Err(_) => Err(reason(&client.event("refusal"))),
+        }
+    }
+
     /// Connects in vain: the alert that came, and the gateway's account of it.
     pub fn refused(&self) -> (AlertDescription, events::Event) {
         let mut client = self.open();
@@ -167,6 +176,11 @@ impl Connector {
         };
         (*alert, client.event("refusal"))
     }
+}
+
+/// The reason by which the gateway turned a client away.
+pub fn reason(event: &events::Event) -> String {
+    event.field("reason").to_owned()
 }
 
 /// One connection.
@@ -242,6 +256,12 @@ impl Client {
     /// A GET of the first site.
     pub fn get(&mut self, target: &str) -> Message {
         self.ask(format!("GET {target} HTTP/1.1\r\nHost: {SITE}\r\n\r\n"))
+    }
+
+    /// A GET of a site over a connection that may have been closed.
+    pub fn try_get(&mut self, site: &str) -> io::Result<Message> {
+        self.try_send(format!("GET / HTTP/1.1\r\nHost: {site}\r\n\r\n"))?;
+        self.reader.message()?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     /// Reads to the end, at which nothing more may come.
