@@ -155,11 +155,7 @@ impl Connector {
     /// Connects and asks for `/` of a site: the connection that was served, or the reason why not.
     pub fn try_site(&self, site: &str) -> Result<Client, String> {
         let mut client = self.open();
-        match client.handshake().and_then(|()| client.try_get(site)) {
-            Ok(answer) if answer.status() == 200 => Ok(client),
-            Ok(answer) => Err(answer.code()),
-            Err(_) => Err(reason(&client.event("refusal"))),
-        }
+        client.try_site(site).map(|()| client)
     }
 
     /// Connects in vain: the alert that came, and the gateway's account of it.
@@ -181,6 +177,13 @@ impl Connector {
 /// The reason by which the gateway turned a client away.
 pub fn reason(event: &events::Event) -> String {
     event.field("reason").to_owned()
+}
+
+/// The same in the body of an answer; its code, if the answer is about the request alone.
+pub fn reason_in(body: &[u8]) -> String {
+    let json: serde_json::Value = serde_json::from_slice(body).unwrap();
+    let word = json["reason"].as_str().or(json["code"].as_str());
+    word.unwrap().to_owned()
 }
 
 /// One connection.
@@ -256,6 +259,15 @@ impl Client {
     /// A GET of the first site.
     pub fn get(&mut self, target: &str) -> Message {
         self.ask(format!("GET {target} HTTP/1.1\r\nHost: {SITE}\r\n\r\n"))
+    }
+
+    /// Asks for `/` of a site, after the handshake if that is still to come: the reason if it is not served.
+    pub fn try_site(&mut self, site: &str) -> Result<(), String> {
+        match self.handshake().and_then(|()| self.try_get(site)) {
+            Ok(answer) if answer.status() == 200 => Ok(()),
+            Ok(answer) => Err(reason_in(&answer.body)),
+            Err(_) => Err(reason(&self.event("refusal"))),
+        }
     }
 
     /// A GET of a site over a connection that may have been closed.
