@@ -60,9 +60,15 @@ impl Certificate {
         let (_, parsed) = X509Certificate::from_der(&self.der).ok()?;
         let message = parsed.tbs_certificate.as_ref();
         let signature = parsed.signature_value.data.as_ref();
+        // Not by any other: a signature by an algorithm that the certificate does not name is wrong.
+        let named = der::signature_algorithm(&self.der)?;
+        let mut algorithms = webpki::ALL_VERIFICATION_ALGS
+            .iter()
+            .filter(|algorithm| algorithm.signature_alg_id().as_ref() == named)
+            .peekable();
+        algorithms.peek()?;
         Some(
-            webpki::ALL_VERIFICATION_ALGS
-                .iter()
+            algorithms
                 .any(|algorithm| key.verify_signature(*algorithm, message, signature).is_ok()),
         )
     }

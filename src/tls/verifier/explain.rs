@@ -129,6 +129,10 @@ pub(super) fn explain(error: &webpki::Error, scene: &Scene<'_>) -> Refusal {
             Reason::BadSignature,
             "presented a certificate that names two signature algorithms for its one signature",
         ),
+        E::UnsupportedCertVersion if scene.find(|claims| claims.version > 3).is_some() => refuse(
+            Reason::Malformed,
+            "presented a chain with a certificate of a version that X.509 does not have",
+        ),
         E::UnsupportedCertVersion => refuse(
             Reason::OldX509,
             &format!(
