@@ -200,6 +200,12 @@ pub struct Made {
 }
 
 impl Made {
+    /// With the client's own certificate among the roots.
+    pub fn also_trusted(mut self) -> Self {
+        self.anchors.push(self.chain[0].clone());
+        self
+    }
+
     pub fn credentials(&self) -> Credentials {
         let chain = self.chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
         let key: Arc<dyn SigningKey> = Arc::new(self.key.clone());

@@ -23,7 +23,6 @@ pub enum Kind {
     Rsa2048,
     Rsa3072,
     Rsa4096,
-    Rsa8192,
     /// A modulus of 16384 bits that nobody has the factors of.
     Rsa16384,
     /// 2048 bits and an exponent of as many.
@@ -92,11 +91,6 @@ impl Key {
         &self.0.spki
     }
 
-    /// The private key, for a client that needs a file.
-    pub fn pem(&self) -> &str {
-        &self.0.pem
-    }
-
     /// How such a key signs if nobody says otherwise.
     pub fn usual(&self) -> Signing {
         match self.0.kind {
@@ -155,7 +149,6 @@ fn made(kind: Kind) -> Key {
         Kind::Rsa2048 => rsa("-pkeyopt rsa_keygen_bits:2048"),
         Kind::Rsa3072 => rsa("-pkeyopt rsa_keygen_bits:3072 -pkeyopt rsa_keygen_primes:3"),
         Kind::Rsa4096 => rsa("-pkeyopt rsa_keygen_bits:4096 -pkeyopt rsa_keygen_primes:4"),
-        Kind::Rsa8192 => rsa("-pkeyopt rsa_keygen_bits:8192 -pkeyopt rsa_keygen_primes:5"),
         Kind::RsaPss => "-algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048".to_owned(),
         Kind::Ed448 => "-algorithm ED448".to_owned(),
         Kind::P224 => "-algorithm EC -pkeyopt ec_paramgen_curve:P-224".to_owned(),

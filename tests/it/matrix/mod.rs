@@ -13,6 +13,7 @@ mod forge;
 mod key;
 mod openssl;
 mod page;
+mod servers;
 
 use std::time::{Duration, Instant};
 
@@ -151,4 +152,24 @@ fn keys_and_signatures() {
 #[test]
 fn chains() {
     judge("Chains");
+}
+
+#[test]
+fn usages() {
+    judge("Usages");
+}
+
+#[test]
+fn dates_and_revocation() {
+    judge("Dates and revocation");
+}
+
+#[test]
+fn name_constraints() {
+    judge("Name constraints");
+}
+
+#[test]
+fn encoding_and_names() {
+    judge("Encoding and names");
 }

@@ -63,6 +63,11 @@ pub fn verify(made: &Made) -> String {
     if made.chain.len() > 1 {
         words.extend(["-untrusted", "sent"]);
     }
+    if let Some(list) = &made.list {
+        let text = pem("X509 CRL", list);
+        std::fs::write(folder.path().join("list"), text).unwrap();
+        words.extend(["-crl_check", "-CRLfile", "list"]);
+    }
     words.push("own");
     match openssl(folder.path(), &words) {
         Ok(_) => "ok".to_owned(),

@@ -56,6 +56,7 @@ fn the_page_has_every_case() {
 #[test]
 fn every_case_has_a_name_of_its_own_and_says_why_columns_differ() {
     let mut names = BTreeSet::new();
+    let mut silent = Vec::new();
     for case in TOPICS.iter().flat_map(|(_, cases)| cases()) {
         assert!(names.insert(case.name), "twice: {}", case.name);
         let cells = [case.name, case.gateway, case.openssl, case.note];
@@ -72,7 +73,10 @@ fn every_case_has_a_name_of_its_own_and_says_why_columns_differ() {
             Rfc::Silent => is_let_in,
         };
         let agree = rfc == is_let_in && others.iter().all(|other| *other == is_let_in);
-        assert!(agree || !case.note.is_empty(), "{}: say why", case.name);
+        if !agree && case.note.is_empty() {
+            silent.push(case.name);
+        }
     }
-    assert!(names.len() >= 40, "only {} cases", names.len());
+    assert!(silent.is_empty(), "say why:\n{}", silent.join("\n"));
+    assert!(names.len() >= 100, "only {} cases", names.len());
 }

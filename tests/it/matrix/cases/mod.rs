@@ -1,10 +1,22 @@
 //! The table, by topic.
 
 mod chains;
+mod constraints;
+mod dates;
+mod encoding;
 mod keys;
+mod usages;
 
 use super::Case;
 
 /// A heading and the cases below it.
-pub(super) const TOPICS: &[(&str, fn() -> Vec<Case>)] =
-    &[("Keys and signatures", keys::cases), ("Chains", chains::cases)];
+type Topic = (&'static str, fn() -> Vec<Case>);
+
+pub(super) const TOPICS: &[Topic] = &[
+    ("Keys and signatures", keys::cases),
+    ("Chains", chains::cases),
+    ("Usages", usages::cases),
+    ("Dates and revocation", dates::cases),
+    ("Name constraints", constraints::cases),
+    ("Encoding and names", encoding::cases),
+];
