@@ -30,7 +30,7 @@ const LET_IN: &str = "let in";
 const NO_START: &str = "no start";
 
 /// No case may take longer than this, handshake and all: no certificate may keep a gateway busy.
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// What RFC 5280 says of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
