@@ -90,6 +90,10 @@ impl Claims {
         if !rest.is_empty() {
             return Err(Malformed(format!("{} bytes follow it", rest.len())));
         }
+        if !is_der_integer(certificate.raw_serial()) {
+            // Written in two ways it would not be found on a list that says it in the other.
+            return Err(Malformed("its serial number is not written as DER has it".to_owned()));
+        }
         let (subject, issuer) = (certificate.subject(), certificate.issuer());
         let (key, rsa_bits) = describe_key(&certificate);
         let mut claims = Self {
@@ -222,6 +226,16 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 pub(super) fn hex_lower(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether these bytes are an INTEGER in as few as it takes (X.690 section 8.3.2).
+fn is_der_integer(bytes: &[u8]) -> bool {
+    match bytes {
+        [] => false,
+        [0, second, ..] => *second >= 0x80,
+        [0xff, second, ..] => *second < 0x80,
+        _ => true,
+    }
 }
 
 /// A DER INTEGER as OpenSSL shows it: a negative one, which RFC 5280 forbids, with a sign.

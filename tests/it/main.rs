@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(missing_docs, unreachable_pub, reason = "nobody reaches into a test")]
 
+mod continuous;
 mod forwarding;
 mod headers;
 mod identity_formats;
@@ -13,6 +14,7 @@ mod layers;
 mod legacy;
 mod limits;
 mod live;
+mod matrix;
 mod modes;
 mod mtls;
 mod partial_chain;

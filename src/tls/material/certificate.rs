@@ -9,6 +9,9 @@ use super::der;
 use crate::identity::{Claims, Malformed};
 use crate::tls::algorithms::Algorithms;
 
+/// The longest RSA key whose signatures the algorithms of aws-lc-rs verify.
+const RSA_BITS_MAX: usize = 8192;
+
 /// A certificate that was read.
 #[derive(Clone, Debug)]
 pub(in crate::tls) struct Certificate {
@@ -70,10 +73,16 @@ impl Certificate {
         let (_, parsed) = X509Certificate::from_der(&self.der).ok()?;
         let message = parsed.tbs_certificate.as_ref();
         let signature = parsed.signature_value.data.as_ref();
+        // Not by any other: a signature by an algorithm that the certificate does not name is wrong.
+        let named = der::signature_algorithm(&self.der)?;
+        let mut algorithms = algorithms
+            .for_certificates()
+            .iter()
+            .filter(|algorithm| algorithm.signature_alg_id().as_ref() == named)
+            .peekable();
+        algorithms.peek()?;
         Some(
             algorithms
-                .for_certificates()
-                .iter()
                 .any(|algorithm| key.verify_signature(*algorithm, message, signature).is_ok()),
         )
     }
@@ -94,11 +103,9 @@ impl Certificate {
             )
     }
 
-    /// Whether this certificate's key is of a kind that webpki verifies with.
+    /// Whether this certificate's key is one that signatures are verified with here.
     fn can_check(&self, algorithms: Algorithms) -> bool {
-        let key = &self.claims.key;
-        let is_known = key.starts_with("RSA ") || key.starts_with("EC P-") || key == "Ed25519";
-        is_known && self.rsa_key_below(algorithms.rsa_bits_min()).is_none()
+        key_flaw(&self.claims, algorithms).is_none()
     }
 
     /// Whether its key is on a curve given by numbers instead of by name.
@@ -125,6 +132,17 @@ impl Certificate {
     /// An RSA key of fewer bits than these, and its size.
     pub(in crate::tls) fn rsa_key_below(&self, least: usize) -> Option<usize> {
         self.claims.rsa_bits.filter(|bits| *bits < least)
+    }
+}
+
+/// What keeps signatures by the key of a certificate from being verified here.
+pub(in crate::tls) fn key_flaw(claims: &Claims, algorithms: Algorithms) -> Option<&'static str> {
+    let is_known = claims.key.starts_with("EC P-") || claims.key == "Ed25519";
+    match claims.rsa_bits {
+        Some(bits) if bits < algorithms.rsa_bits_min() => Some("too short"),
+        Some(bits) if bits > RSA_BITS_MAX => Some("too long"),
+        None if !is_known => Some("of a kind that is not accepted"),
+        _ => None,
     }
 }
 

@@ -84,6 +84,12 @@ pub(in crate::tls) fn public_key_info(certificate: &[u8]) -> Option<&[u8]> {
     Some(certificate.tbs_certificate.subject_pki.raw)
 }
 
+/// What a certificate says that it is signed by: the content of its `signatureAlgorithm`.
+pub(super) fn signature_algorithm(certificate: &[u8]) -> Option<&[u8]> {
+    let parts = content(certificate).map_or_else(Vec::new, elements);
+    parts.get(1).map(|algorithm| algorithm.data)
+}
+
 /// Whether a certificate's EC key comes with the curve's numbers instead of its name.
 pub(super) fn spells_out_its_curve(certificate: &[u8]) -> bool {
     let parts = public_key_info(certificate).and_then(content).map_or_else(Vec::new, elements);

@@ -24,7 +24,7 @@ mod testing;
 mod validity;
 mod wrong_kind;
 
-pub(super) use certificate::{Certificate, Signature};
+pub(super) use certificate::{Certificate, Signature, key_flaw};
 pub use client_ca::{ClientTrust, TrustedCa, load_client_ca};
 pub(super) use der::{content, public_key_info};
 pub use presented::{NotAChain, presented_chain};

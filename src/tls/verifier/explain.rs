@@ -11,7 +11,7 @@ use crate::identity::{Claims, timestamp_text};
 use crate::policy::{Reason, Refusal};
 
 use super::super::algorithms::Algorithms;
-use super::super::material::Certificate;
+use super::super::material::{Certificate, key_flaw};
 use super::anchors::Anchors;
 use super::{nearest, usage};
 
@@ -144,6 +144,10 @@ pub(super) fn explain(error: &webpki::Error, scene: &Scene<'_>) -> Refusal {
             Reason::BadSignature,
             "presented a certificate that names two signature algorithms for its one signature",
         ),
+        E::UnsupportedCertVersion if scene.find(|claims| claims.version > 3).is_some() => refuse(
+            Reason::Malformed,
+            "presented a chain with a certificate of a version that X.509 does not have",
+        ),
         E::UnsupportedCertVersion if claims.version < 3 => old_version(claims),
         E::UnsupportedCertVersion => refuse(
             Reason::OldX509,
@@ -239,14 +243,13 @@ pub(super) fn unsupported(scene: &Scene<'_>) -> Refusal {
             refusal.advising(format!("{again}; MD5 cannot be accepted"))
         };
     }
-    let bits_min = scene.algorithms.rsa_bits_min();
     let mut cas = scene.certificates().skip(1).chain(scene.anchors.certificates());
-    if let Some(short) = cas.find(|certificate| certificate.rsa_key_below(bits_min).is_some()) {
-        let (subject, key) = (&short.claims.subject, &short.claims.key);
+    let flawed = cas.find_map(|ca| Some((&ca.claims, key_flaw(&ca.claims, scene.algorithms)?)));
+    if let Some((ca, flaw)) = flawed {
+        let (subject, key) = (&ca.subject, &ca.key);
         let sentence =
-            format!("presented a chain whose CA `{subject}` has a key that is too short: {key}");
-        return refuse(Reason::UnsupportedAlgorithm, &sentence)
-            .advising(usage::longer_key(&short.claims));
+            format!("presented a chain whose CA `{subject}` has a key that is {flaw}: {key}");
+        return refuse(Reason::UnsupportedAlgorithm, &sentence).advising(usage::other_key(ca));
     }
     let (algorithm, key) = (&scene.own.claims.signature_algorithm, &scene.own.claims.key);
     let sentence = format!(

@@ -41,9 +41,12 @@ pub(super) fn explain_break(scene: &Scene<'_>) -> Refusal {
     if both.any(|ca| top.signature_under(ca, scene.algorithms) == Signature::Unchecked) {
         return unsupported(scene);
     }
-    match (walk.anchors.first(), walk.others.first()) {
+    // Those that did sign it were followed already, or the walk would have gone on.
+    let other = walk.others.iter().find(|ca| !walk.is_signed_by(ca));
+    match (walk.anchors.first(), other) {
         (Some(anchor), _) => key_differs(scene, top, anchor),
         (None, Some(other)) => sent_key_differs(scene, top, other),
+        (None, None) if !walk.others.is_empty() => goes_in_a_circle(top),
         (None, None) => stops(scene, top),
     }
 }
@@ -164,6 +167,14 @@ fn sent_key_differs(scene: &Scene<'_>, top: &Certificate, other: &Certificate) -
         other.claims.subject
     );
     refuse(Reason::BadSignature, &sentence).advising(advice)
+}
+
+fn goes_in_a_circle(top: &Certificate) -> Refusal {
+    let sentence = format!(
+        "presented a chain that goes in a circle at `{}`, and leads to no configured CA",
+        top.claims.subject
+    );
+    refuse(Reason::UnknownCa, &sentence)
 }
 
 /// Nobody has the issuer's certificate, or nobody trusts it.

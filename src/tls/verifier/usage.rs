@@ -10,6 +10,7 @@ use crate::identity::Claims;
 use crate::policy::{Reason, Refusal};
 
 use super::super::algorithms::Algorithms;
+use super::super::material::key_flaw;
 use super::explain;
 
 /// The site's rule for extendedKeyUsage, as webpki asks it of every certificate below the anchor.
@@ -54,22 +55,24 @@ pub(super) fn check_end_entity(
     }
     // webpki judges the keys that sign certificates; this one signs the handshake, where rustls would
     // refuse it as if the client had not proved anything.
-    if claims.rsa_bits.is_some_and(|bits| bits < algorithms.rsa_bits_min()) {
-        let sentence = format!("presented a certificate whose key is too short: {}", claims.key);
+    if let Some(flaw) = key_flaw(claims, algorithms) {
+        let sentence = format!("presented a certificate whose key is {flaw}: {}", claims.key);
         return Err(
-            Refusal::new(Reason::UnsupportedAlgorithm, sentence).advising(longer_key(claims))
+            Refusal::new(Reason::UnsupportedAlgorithm, sentence).advising(other_key(claims))
         );
     }
     Ok(())
 }
 
-/// What to change about an RSA key that is too short.
-pub(super) fn longer_key(claims: &Claims) -> String {
+/// What to change about a key that is not accepted.
+pub(super) fn other_key(claims: &Claims) -> String {
     let again = "have the CA issue again for a key of RSA 2048 or P-256";
-    if claims.rsa_bits.is_some_and(|bits| bits >= Legacy::RSA_BITS_MIN) {
-        format!("{again}, or {}", explain::let_pass(Legacy::Rsa1024))
-    } else {
-        format!("{again}; so short a one cannot be accepted")
+    match claims.rsa_bits {
+        Some(Legacy::RSA_BITS_MIN..2048) => {
+            format!("{again}, or {}", explain::let_pass(Legacy::Rsa1024))
+        }
+        Some(..Legacy::RSA_BITS_MIN) => format!("{again}; so short a one cannot be accepted"),
+        _ => again.to_owned(),
     }
 }
 

@@ -236,9 +236,9 @@ fn a_certificate_that_webpki_cannot_read_is_let_in_by_its_key_alone() {
     let mut der = issued.der().to_vec();
     let version = der.windows(5).position(|window| window == [0xa0, 3, 2, 1, 2]).unwrap();
     der[version + 4] = 1;
-    let unread = Credentials::from_parts(vec![der.into()], issued.key_pem());
+    let unread = Credentials::from_parts(vec![der.into()], &issued.key_pem());
     let no_certificate = vec![b"nothing of the kind".to_vec().into()];
-    let no_certificate = Credentials::from_parts(no_certificate, issued.key_pem());
+    let no_certificate = Credentials::from_parts(no_certificate, &issued.key_pem());
     for version in VERSIONS {
         let caller = |credentials: &Credentials| {
             gateway.caller().presenting(credentials.clone()).speaking(version)

@@ -128,7 +128,7 @@ impl Case {
             let other = mtls_gateway::pki::Authority::root("Other").unwrap();
             other.key_pem()
         };
-        Credentials::from_parts(self.chain.clone(), pem)
+        Credentials::from_parts(self.chain.clone(), &pem)
     }
 }
 

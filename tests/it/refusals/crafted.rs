@@ -40,7 +40,7 @@ fn resigned(
     let algorithm = algorithm.unwrap_or_else(|| parts[1].clone());
     let whole = [tbs, algorithm, tlv(BIT_STRING, &signature)].concat();
     let der = CertificateDer::from(tlv(SEQUENCE, &whole));
-    Credentials::from_parts(vec![der], issued.key_pem())
+    Credentials::from_parts(vec![der], &issued.key_pem())
 }
 
 /// The length of a value and where it begins.

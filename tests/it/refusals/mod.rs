@@ -80,7 +80,7 @@ const CASES: &[Case] = &[
         "X.509 version 1", "`accept_legacy = [\"x509_v1\"]`", ""),
     case(R::Malformed, || with(|ca| {
             let key = ca.client("caller").issue().unwrap().key_pem();
-            Credentials::from_parts(vec![CertificateDer::from(b"no certificate".to_vec())], key)
+            Credentials::from_parts(vec![CertificateDer::from(b"no certificate".to_vec())], &key)
         }),
         "not a DER-encoded X.509 certificate", "RFC 5280", ""),
     case(R::Revoked, || by_list(|ca, caller| list(ca, &[caller], -1, 9)),
@@ -283,7 +283,7 @@ fn against_a_name_constraint() -> events::Event {
     let key = KeyPair::generate().unwrap();
     let own = client_params("a.example.com");
     let own = own.signed_by(&key, &Issuer::from_params(&ca, &ca_key)).unwrap();
-    trusting(&pem, Credentials::from_parts(vec![own.into()], key.serialize_pem()))
+    trusting(&pem, Credentials::from_parts(vec![own.into()], &key.serialize_pem()))
 }
 
 fn beyond_a_path_length() -> events::Event {
@@ -295,7 +295,7 @@ fn beyond_a_path_length() -> events::Event {
     let key = KeyPair::generate().unwrap();
     let own = client_params("a.example.com");
     let own = own.signed_by(&key, &Issuer::from_params(&issuing, &issuing_key)).unwrap();
-    trusting(&pem, Credentials::from_parts(vec![own.into(), between.into()], key.serialize_pem()))
+    trusting(&pem, Credentials::from_parts(vec![own.into(), between.into()], &key.serialize_pem()))
 }
 
 /// A CA's list from `from` to `to` days from now.

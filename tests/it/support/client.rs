@@ -99,16 +99,15 @@ impl Connector {
 
     pub fn config(&self, alpn: &str) -> ClientConfig {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&self.versions)
             .unwrap()
             .with_root_certificates(self.roots.clone());
         let mut config = match &self.credentials {
             None => builder.with_no_client_auth(),
             Some(credentials) => {
-                let key = provider.key_provider.load_private_key(credentials.key());
                 // Not checked to belong together: some clients come with a key of another.
-                let certified = CertifiedKey::new(credentials.chain.clone(), key.unwrap());
+                let certified = CertifiedKey::new(credentials.chain.clone(), credentials.key());
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
             }
         };
@@ -153,6 +152,12 @@ impl Connector {
         client
     }
 
+    /// Connects and asks for `/` of a site: the connection that was served, or the reason why not.
+    pub fn try_site(&self, site: &str) -> Result<Client, String> {
+        let mut client = self.open();
+        client.try_site(site).map(|()| client)
+    }
+
     /// Connects in vain: the alert that came, and the gateway's account of it.
     pub fn refused(&self) -> (AlertDescription, events::Event) {
         let mut client = self.open();
@@ -167,6 +172,18 @@ impl Connector {
         };
         (*alert, client.event("refusal"))
     }
+}
+
+/// The reason by which the gateway turned a client away.
+pub fn reason(event: &events::Event) -> String {
+    event.field("reason").to_owned()
+}
+
+/// The same in the body of an answer; its code, if the answer is about the request alone.
+pub fn reason_in(body: &[u8]) -> String {
+    let json: serde_json::Value = serde_json::from_slice(body).unwrap();
+    let word = json["reason"].as_str().or(json["code"].as_str());
+    word.unwrap().to_owned()
 }
 
 /// One connection.
@@ -242,6 +259,21 @@ impl Client {
     /// A GET of the first site.
     pub fn get(&mut self, target: &str) -> Message {
         self.ask(format!("GET {target} HTTP/1.1\r\nHost: {SITE}\r\n\r\n"))
+    }
+
+    /// Asks for `/` of a site, after the handshake if that is still to come: the reason if it is not served.
+    pub fn try_site(&mut self, site: &str) -> Result<(), String> {
+        match self.handshake().and_then(|()| self.try_get(site)) {
+            Ok(answer) if answer.status() == 200 => Ok(()),
+            Ok(answer) => Err(reason_in(&answer.body)),
+            Err(_) => Err(reason(&self.event("refusal"))),
+        }
+    }
+
+    /// A GET of a site over a connection that may have been closed.
+    pub fn try_get(&mut self, site: &str) -> io::Result<Message> {
+        self.try_send(format!("GET / HTTP/1.1\r\nHost: {site}\r\n\r\n"))?;
+        self.reader.message()?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     /// Reads to the end, at which nothing more may come.

@@ -163,7 +163,12 @@ impl Gateway {
     /// Reads every file anew, under a configuration in which `from` stands as `to`, and puts it in force.
     pub fn replace(&self, from: &str, to: &str) {
         assert!(self.text.contains(from), "{from:?} is not in:\n{}", self.text);
-        let generation = build(&self.pki, &self.text.replace(from, to));
+        self.put_in_force(&self.text.replace(from, to));
+    }
+
+    /// Reads every file anew, under another configuration, and puts it in force.
+    pub fn put_in_force(&self, text: &str) {
+        let generation = build(&self.pki, text);
         self.control.replace(generation.unwrap_or_else(|report| panic!("{report}")));
     }
 

@@ -36,5 +36,5 @@ pub fn credentials(folder: &Path, name: &str) -> Credentials {
     let pem = fs::read(folder.join(format!("{name}.crt"))).unwrap();
     let chain = CertificateDer::pem_slice_iter(&pem).map(Result::unwrap).collect();
     let key = fs::read_to_string(folder.join(format!("{name}.key"))).unwrap();
-    Credentials::from_parts(chain, key)
+    Credentials::from_parts(chain, &key)
 }

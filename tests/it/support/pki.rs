@@ -1,11 +1,14 @@
 //! Certificates and keys of one test: made when it begins, in a folder that goes when it ends.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use mtls_gateway::pki::{Authority, Issued};
 use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::SigningKey;
 use tempfile::TempDir;
 
 /// A CA for servers, a CA for clients, and a place for files.
@@ -61,21 +64,26 @@ impl Pki {
 #[derive(Clone)]
 pub struct Credentials {
     pub chain: Vec<CertificateDer<'static>>,
-    key_pem: String,
+    key: Arc<dyn SigningKey>,
 }
 
 impl Credentials {
     pub fn of(issued: &Issued) -> Self {
-        Self { chain: vec![issued.der().clone()], key_pem: issued.key_pem() }
+        Self::from_parts(vec![issued.der().clone()], &issued.key_pem())
     }
 
     /// What others made.
-    pub fn from_parts(chain: Vec<CertificateDer<'static>>, key_pem: String) -> Self {
-        Self { chain, key_pem }
+    pub fn from_parts(chain: Vec<CertificateDer<'static>>, key_pem: &str) -> Self {
+        Self { chain, key: signing_key(key_pem) }
+    }
+
+    /// With a key that rustls does not know how to sign with.
+    pub fn signing_with(chain: Vec<CertificateDer<'static>>, key: Arc<dyn SigningKey>) -> Self {
+        Self { chain, key }
     }
 
     pub fn of_authority(authority: &Authority) -> Self {
-        Self { chain: vec![authority.der().clone()], key_pem: authority.key_pem() }
+        Self::from_parts(vec![authority.der().clone()], &authority.key_pem())
     }
 
     /// The same with the certificate of an intermediate behind.
@@ -86,11 +94,16 @@ impl Credentials {
 
     /// The same with a key that the certificate is not for.
     pub fn with_key_of(mut self, other: &Issued) -> Self {
-        self.key_pem = other.key_pem();
+        self.key = signing_key(&other.key_pem());
         self
     }
 
-    pub fn key(&self) -> PrivateKeyDer<'static> {
-        PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).unwrap()
+    pub fn key(&self) -> Arc<dyn SigningKey> {
+        Arc::clone(&self.key)
     }
+}
+
+fn signing_key(pem: &str) -> Arc<dyn SigningKey> {
+    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
+    aws_lc_rs::default_provider().key_provider.load_private_key(key).unwrap()
 }
