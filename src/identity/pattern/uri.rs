@@ -82,8 +82,9 @@ impl UriPattern {
 }
 
 fn glob(text: &str) -> Option<UriPattern> {
-    let (scheme, rest) = text.split_once("://")?;
-    let (authority, path) = rest.split_once('/')?;
+    // At the first colon: what stands before a later `://` is no scheme and may hold an asterisk.
+    let (scheme, rest) = text.split_once(':')?;
+    let (authority, path) = rest.strip_prefix("//")?.split_once('/')?;
     if authority.is_empty() || authority.contains(['*', '?', '#']) {
         return None;
     }
@@ -186,6 +187,7 @@ mod tests {
             "spiffe://prod/*?x",
             "spiffe://prod/*/",
             "urn:uuid:*",
+            "a:/*/b://prod/c",
             "a b:c",
             "s:a b",
             "s:ä",
