@@ -88,20 +88,17 @@ fn glob(text: &str) -> Option<UriPattern> {
     if authority.is_empty() || authority.contains(['*', '?', '#']) {
         return None;
     }
-    let (path, open) = match path.strip_suffix("**") {
-        Some("") => ("", true),
-        Some(path) => (path.strip_suffix('/')?, true),
-        None => (path, false),
-    };
     let segment = |segment: &str| match segment {
         "*" => Some(Segment::Any),
         exact => is_plain(exact).then(|| Segment::Exact(exact.to_owned())),
     };
-    let segments = match path {
-        "" if open => Some(Vec::new()),
-        path => path.split('/').map(segment).collect(),
+    let segments = |path: &str| path.split('/').map(segment).collect::<Option<Vec<_>>>();
+    let (segments, open) = match (path, path.strip_suffix("/**")) {
+        ("**", _) => (Vec::new(), true),
+        (_, Some(path)) => (segments(path)?, true),
+        (path, None) => (segments(path)?, false),
     };
-    Some(UriPattern::Glob { origin: format!("{scheme}://{authority}"), segments: segments?, open })
+    Some(UriPattern::Glob { origin: format!("{scheme}://{authority}"), segments, open })
 }
 
 /// Whether a segment is one for every reader: nothing in it ends the path, climbs in it, or is a slash
@@ -182,6 +179,8 @@ mod tests {
             "spiffe://prod/a*",
             "spiffe://prod/**/a",
             "spiffe://prod/a**",
+            "spiffe://prod//**",
+            "spiffe://prod/ns//**",
             "spiffe://prod*",
             "spiffe://**",
             "spiffe://prod/*?x",
