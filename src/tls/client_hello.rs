@@ -25,7 +25,7 @@ impl HelloFacts {
 }
 
 /// The versions that a ClientHello offers; empty if `records` does not hold a whole one.
-pub(super) fn offered_versions(records: &[u8]) -> Vec<String> {
+pub(crate) fn offered_versions(records: &[u8]) -> Vec<String> {
     let hello = handshake_bytes(records);
     supported_versions(&hello).unwrap_or_default().into_iter().map(version_name).collect()
 }

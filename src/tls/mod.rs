@@ -6,6 +6,8 @@ mod acceptor;
 mod alert;
 pub mod client;
 mod client_hello;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod material;
 pub mod revocation;
 mod server_config;

@@ -45,7 +45,7 @@ pub struct ClientIdentityHeaders(Result<Vec<(HeaderName, HeaderValue)>, TooLong>
 /// An identity that does not fit into `bytes_max`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the identity headers need {bytes} bytes; the ceiling is {bytes_max}")]
-pub(in crate::forward) struct TooLong {
+pub struct TooLong {
     bytes: usize,
     bytes_max: usize,
 }
@@ -68,7 +68,7 @@ impl ClientIdentityHeaders {
     ///
     /// # Errors
     /// [`TooLong`], on every request of the connection.
-    pub(in crate::forward) fn set(&self, headers: &mut HeaderMap) -> Result<(), TooLong> {
+    pub fn set(&self, headers: &mut HeaderMap) -> Result<(), TooLong> {
         let lines = self.0.as_ref().map_err(Clone::clone)?;
         for (name, value) in lines {
             headers.insert(name.clone(), value.clone());

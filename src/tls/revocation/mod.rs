@@ -19,7 +19,8 @@ use crate::config::{Client, OnDoubt};
 use crate::identity::{KeyUsage, timestamp_text};
 use crate::policy::{Reason, Refusal};
 
-pub(in crate::tls) use list::List;
+#[doc(hidden)]
+pub use list::{List, Revoked};
 
 /// The revocation lists of a site.
 #[derive(Clone, Debug, Default)]
