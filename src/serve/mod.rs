@@ -24,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::generation::Generation;
 
 pub use listener::{BindError, bind};
+#[doc(hidden)]
+pub use standing::Term;
 
 /// How the process asks the workers to stop.
 #[derive(Clone, Debug, Default)]
