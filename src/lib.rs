@@ -14,11 +14,15 @@
 //! | decisions | [`policy`], [`route`]: pure |
 //! | configuration | [`config`]: `gateway.toml` to domain types, all problems at once |
 //! | facts | [`identity`]: what a certificate says, and the proof that it was verified |
+//!
+//! Beside the floors, and in no build that serves: `fuzzing`, what holds of any input at all.
 
 pub mod app;
 pub mod cli;
 pub mod config;
 pub mod forward;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod generation;
 pub mod identity;
 pub mod observe;

@@ -8,7 +8,7 @@ mod read;
 
 use std::fmt::Write as _;
 
-use x509_parser::asn1_rs::{Any, Tag};
+use x509_parser::asn1_rs::{Any, Class, Tag, ToDer as _};
 use x509_parser::x509::X509Name;
 
 pub(super) use read::canonical;
@@ -21,14 +21,15 @@ pub(crate) fn rfc4514(name: &X509Name<'_>) -> String {
         let attributes: Vec<String> = rdn
             .iter()
             .map(|attribute| {
-                let oid = attribute.attr_type().to_id_string();
+                let oid = type_text(attribute.attr_type().as_bytes());
                 match (short_name(&oid), text(attribute.attr_value())) {
                     (Some(key), Some(value)) => format!("{key}={}", escape(&value)),
-                    // RFC 4514 section 2.4: an unknown type goes with the hexadecimal value.
                     (None, Some(value)) => format!("{oid}={}", escape(&value)),
                     (key, None) => {
-                        let key = key.unwrap_or(&oid);
-                        format!("{key}=#{}", hex(attribute.attr_value().data))
+                        // RFC 4514 section 2.4: what is no text is shown as DER, with its tag, so that
+                        // the number 5 and the bit string 5 do not look alike. A Vec takes all writes.
+                        let der = attribute.attr_value().to_der_vec().unwrap_or_default();
+                        format!("{}=#{}", key.unwrap_or(&oid), hex(&der))
                     }
                 }
             })
@@ -42,6 +43,10 @@ pub(crate) fn rfc4514(name: &X509Name<'_>) -> String {
 /// An attribute's value as text, whatever string type carries it; `None` for what is no string.
 pub(super) fn text(value: &Any<'_>) -> Option<String> {
     let data = value.data;
+    // Tags of other classes have other meanings, and DER has no strings in pieces.
+    if value.class() != Class::Universal || value.header.is_constructed() {
+        return None;
+    }
     match value.tag() {
         Tag::Utf8String
         | Tag::PrintableString
@@ -86,6 +91,37 @@ fn escape(value: &str) -> String {
     escaped
 }
 
+/// An attribute type as dotted numbers. What is no OID, or has a number that is longer than a UUID, is shown by
+/// its bytes, so that here, too, two types never look alike.
+fn type_text(oid: &[u8]) -> String {
+    dotted(oid).unwrap_or_else(|| format!("#{}", hex(oid)))
+}
+
+fn dotted(oid: &[u8]) -> Option<String> {
+    let mut numbers: Vec<u128> = Vec::new();
+    let mut open: Option<u128> = None;
+    for byte in oid {
+        // A number begins with no zeros (X.690, section 8.19.2); else it could be written in many ways.
+        if open.is_none() && *byte == 0x80 {
+            return None;
+        }
+        let number = open.unwrap_or(0).checked_mul(128)? | u128::from(byte & 0x7F);
+        open = (byte & 0x80 != 0).then_some(number);
+        if open.is_none() {
+            numbers.push(number);
+        }
+    }
+    let (first, others) = numbers.split_first().filter(|_| open.is_none())?;
+    // The first two numbers are one in DER.
+    let root = (first / 40).min(2);
+    let mut text = format!("{root}.{}", first - root * 40);
+    for number in others {
+        // Writing to a String cannot fail.
+        _ = write!(text, ".{number}");
+    }
+    Some(text)
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
@@ -119,8 +155,9 @@ fn short_name(oid: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use x509_parser::prelude::FromDer as _;
 
-    use super::escape;
+    use super::{escape, type_text};
 
     #[test]
     fn characters_with_a_meaning_are_escaped() {
@@ -130,6 +167,39 @@ mod tests {
         assert_eq!(escape("#hash"), "\\#hash");
         assert_eq!(escape("x\r\nInjected: 1\0"), "x\\0D\\0AInjected: 1\\00");
         assert_eq!(escape("Zürich"), "Z\\C3\\BCrich");
+    }
+
+    #[test]
+    fn two_types_never_look_alike() {
+        for (oid, text) in [
+            (&[0x55, 4, 3][..], "2.5.4.3"),
+            (&[0x88, 0x37, 1], "2.999.1"),
+            (&[0x2A, 0x80, 3], "#2A8003"),
+            (&[0x2A, 0x83], "#2A83"),
+            (&[], "#"),
+        ] {
+            assert_eq!(type_text(oid), text);
+        }
+        let uuid = [&[0x69, 0x83][..], &[0xFF; 17], &[0x7F]].concat();
+        assert_eq!(type_text(&uuid), format!("2.25.{}", u128::MAX));
+        let longer = [&[0x69, 0x87][..], &[0xFF; 17], &[0x7F]].concat();
+        assert!(type_text(&longer).starts_with('#'));
+    }
+
+    #[test]
+    fn what_is_no_text_is_shown_with_its_tag() {
+        let shown = |value: &[u8]| {
+            let length = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap();
+            let attribute = [&[0x30, 5 + length(value), 6, 3, 0x55, 4, 3], value].concat();
+            let part = [&[0x31, length(&attribute)], attribute.as_slice()].concat();
+            let name = [&[0x30, length(&part)], part.as_slice()].concat();
+            super::rfc4514(&super::X509Name::from_der(&name).unwrap().1)
+        };
+        assert_eq!(shown(&[2, 1, 65]), "CN=#020141");
+        assert_eq!(shown(&[5, 0]), "CN=#0500");
+        assert_eq!(shown(&[12, 1, 65]), "CN=A");
+        // The tag of a UTF8String in another class.
+        assert_eq!(shown(&[0x8C, 1, 65]), "CN=#8C0141");
     }
 
     proptest! {

@@ -25,6 +25,8 @@ use crate::generation::Generation;
 use crate::observe::Refusals;
 
 pub use listener::{BindError, bind};
+#[doc(hidden)]
+pub use standing::Term;
 
 /// How the process asks the workers to stop.
 #[derive(Clone, Debug, Default)]

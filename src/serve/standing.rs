@@ -26,6 +26,23 @@ use super::worker::Worker;
 /// The shortest wait between two looks at a certificate's end.
 const LEFT_MIN: Duration = Duration::from_millis(50);
 
+/// Until when a verdict holds without being reached again. Every request asks.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Term {
+    /// The trust epoch in which it was reached.
+    pub epoch: u64,
+    /// The last second at which every certificate of its path is valid, Unix time.
+    pub valid_until: i64,
+}
+
+impl Term {
+    /// Whether it holds in this epoch, and at `now`, Unix time.
+    pub fn holds(self, epoch: u64, now: i64) -> bool {
+        epoch == self.epoch && now <= self.valid_until
+    }
+}
+
 pub(super) struct Standing {
     worker: Rc<Worker>,
     facts: ConnectionFacts,
@@ -88,7 +105,8 @@ impl Standing {
 
     fn check(&self) {
         let epoch = self.worker.shared.epoch.load(Ordering::Acquire);
-        if epoch == self.epoch.get() && unix_now() <= self.valid_until.get() {
+        let term = Term { epoch: self.epoch.get(), valid_until: self.valid_until.get() };
+        if term.holds(epoch, unix_now()) {
             return;
         }
         if self.lost.get().is_none() {

@@ -7,6 +7,8 @@ mod alert;
 mod algorithms;
 pub mod client;
 mod client_hello;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod iana;
 pub mod material;
 pub mod revocation;

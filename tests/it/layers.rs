@@ -41,7 +41,10 @@ impl File {
     fn is_test(&self) -> bool {
         let parts = ["tests.rs", "testing.rs"];
         let name = self.path.rsplit('/').next().unwrap();
-        parts.contains(&name) || self.path.contains("/tests/")
+        // What is for fuzzing only is compiled for tests and fuzzing only, as `fuzzing_is_in_no_build`
+        // holds.
+        let is_for_fuzzing = name == "fuzzing.rs" || self.module() == "fuzzing";
+        parts.contains(&name) || self.path.contains("/tests/") || is_for_fuzzing
     }
 }
 
@@ -133,7 +136,8 @@ fn every_module_has_a_floor() {
         let name = line.trim_start_matches("pub ").strip_prefix("mod ")?;
         name.strip_suffix(';')
     });
-    for module in modules {
+    // In no build that serves, and above all floors.
+    for module in modules.filter(|module| *module != "fuzzing") {
         assert!(floor(module).is_some(), "`{module}` stands on no floor");
         assert!(lib.text.contains(&format!("[`{module}`]")), "`{module}` is not on the map");
     }
@@ -194,6 +198,23 @@ fn pure_modules_know_neither_runtime_nor_http_library() {
 fn proofs_are_made_where_the_check_is_made() {
     assert_named_only_in("Identity::of_verified(", &["tls/verifier/mod.rs"]);
     assert_named_only_in("Permit(())", &["policy/"]);
+}
+
+#[test]
+fn fuzzing_is_in_no_build_that_serves() {
+    let mut doors = 0;
+    for file in source() {
+        for (before, _) in file.code.match_indices("mod fuzzing;") {
+            let gate = file.code[..before].lines().rev().find(|line| line.starts_with("#["));
+            assert_eq!(gate, Some("#[cfg(any(test, fuzzing))]"), "{}", file.path);
+            doors += 1;
+        }
+    }
+    assert!(doors >= 3, "the doors were not found");
+    // Nothing but the doors themselves goes through them.
+    let uses = |file: &File| !file.is_test() && file.code.contains("fuzzing::");
+    let found: Vec<_> = source().into_iter().filter(uses).map(|file| file.path).collect();
+    assert_none("uses of what is for fuzzing", &found);
 }
 
 #[test]

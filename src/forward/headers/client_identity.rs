@@ -86,8 +86,8 @@ impl ClientIdentityHeaders {
     /// Sets them on a request from which every spelling has been removed.
     ///
     /// # Errors
-    /// [`TooLong`], on every request of the connection.
-    pub(in crate::forward) fn set(&self, headers: &mut HeaderMap) -> Result<(), TooLong> {
+    /// `TooLong`, on every request of the connection.
+    pub fn set(&self, headers: &mut HeaderMap) -> Result<(), TooLong> {
         let lines = self.0.as_ref().map_err(Clone::clone)?;
         for (name, value) in lines {
             headers.insert(name.clone(), value.clone());

@@ -22,7 +22,8 @@ pub struct Attribute {
     pub key: String,
     /// Its value, not escaped. What is no text stays `#` and hexadecimal digits.
     pub value: String,
-    is_hex: bool,
+    /// Whether it is no text.
+    pub is_hex: bool,
 }
 
 /// The attributes of a name, its parts in the order of the text, each with what `+` joins.
@@ -86,9 +87,7 @@ fn attribute(piece: &str) -> Result<Attribute, String> {
     let value = value.trim_start_matches(' ');
     if let Some(digits) = value.strip_prefix('#') {
         let digits = digits.trim_end_matches(' ').to_ascii_uppercase();
-        let is_hex =
-            digits.len().is_multiple_of(2) && digits.bytes().all(|d| d.is_ascii_hexdigit());
-        if digits.is_empty() || !is_hex {
+        if digits.is_empty() || !is_hex(&digits) {
             return Err("has a value that begins with `#` and is not hexadecimal".to_owned());
         }
         let value = format!("#{digits}");
@@ -96,6 +95,11 @@ fn attribute(piece: &str) -> Result<Attribute, String> {
     }
     let value = unescaped(value)?;
     Ok(Attribute { key, value, is_hex: false })
+}
+
+/// Whether it is digits of whole bytes.
+fn is_hex(digits: &str) -> bool {
+    digits.len().is_multiple_of(2) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 /// The key of our own strings for an attribute type.
@@ -111,6 +115,10 @@ fn key(written: &str) -> Result<String, String> {
         && written
             .split('.')
             .all(|arc| !arc.is_empty() && arc.bytes().all(|digit| digit.is_ascii_digit()));
+    // As our own strings show what has no numbers.
+    if let Some(digits) = written.strip_prefix('#').filter(|digits| is_hex(digits)) {
+        return Ok(format!("#{}", digits.to_ascii_uppercase()));
+    }
     match is_oid {
         true => Ok(short_name(written).unwrap_or(written).to_owned()),
         false => Err(format!("has a key that nobody knows, `{written}`")),
@@ -163,6 +171,7 @@ mod tests {
         assert_eq!(canonical("O=Zürich").unwrap(), canonical("O=Z\\c3\\bcrich").unwrap());
         assert_eq!(canonical("e=a@b + CN=x").unwrap(), "emailAddress=a@b+CN=x");
         assert_eq!(canonical("1.2.3=#0401aa").unwrap(), "1.2.3=#0401AA");
+        assert_eq!(canonical("#2a83=a").unwrap(), "#2A83=a");
         assert_eq!(canonical("CN=").unwrap(), "CN=");
     }
 

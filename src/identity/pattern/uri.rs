@@ -82,25 +82,23 @@ impl UriPattern {
 }
 
 fn glob(text: &str) -> Option<UriPattern> {
-    let (scheme, rest) = text.split_once("://")?;
-    let (authority, path) = rest.split_once('/')?;
+    // At the first colon: what stands before a later `://` is no scheme and may hold an asterisk.
+    let (scheme, rest) = text.split_once(':')?;
+    let (authority, path) = rest.strip_prefix("//")?.split_once('/')?;
     if authority.is_empty() || authority.contains(['*', '?', '#']) {
         return None;
     }
-    let (path, open) = match path.strip_suffix("**") {
-        Some("") => ("", true),
-        Some(path) => (path.strip_suffix('/')?, true),
-        None => (path, false),
-    };
     let segment = |segment: &str| match segment {
         "*" => Some(Segment::Any),
         exact => is_plain(exact).then(|| Segment::Exact(exact.to_owned())),
     };
-    let segments = match path {
-        "" if open => Some(Vec::new()),
-        path => path.split('/').map(segment).collect(),
+    let segments = |path: &str| path.split('/').map(segment).collect::<Option<Vec<_>>>();
+    let (segments, open) = match (path, path.strip_suffix("/**")) {
+        ("**", _) => (Vec::new(), true),
+        (_, Some(path)) => (segments(path)?, true),
+        (path, None) => (segments(path)?, false),
     };
-    Some(UriPattern::Glob { origin: format!("{scheme}://{authority}"), segments: segments?, open })
+    Some(UriPattern::Glob { origin: format!("{scheme}://{authority}"), segments, open })
 }
 
 /// Whether a segment is one for every reader: nothing in it ends the path, climbs in it, or is a slash
@@ -181,11 +179,14 @@ mod tests {
             "spiffe://prod/a*",
             "spiffe://prod/**/a",
             "spiffe://prod/a**",
+            "spiffe://prod//**",
+            "spiffe://prod/ns//**",
             "spiffe://prod*",
             "spiffe://**",
             "spiffe://prod/*?x",
             "spiffe://prod/*/",
             "urn:uuid:*",
+            "a:/*/b://prod/c",
             "a b:c",
             "s:a b",
             "s:ä",

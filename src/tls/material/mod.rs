@@ -12,6 +12,8 @@ mod client_ca;
 mod crl;
 mod der;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(in crate::tls) mod fuzzing;
 mod key;
 mod names;
 mod pem;

@@ -26,7 +26,7 @@ const ID_CE: [u8; 2] = [0x55, 0x1D];
 
 /// A revocation list.
 #[derive(Debug)]
-pub(in crate::tls) struct List {
+pub struct List {
     der: Vec<u8>,
     file: PathBuf,
     signed: Range<usize>,
@@ -48,11 +48,11 @@ pub(in crate::tls) struct List {
 
 /// What a list says of a certificate.
 #[derive(Debug)]
-pub(super) struct Revoked {
+pub struct Revoked {
     /// Unix time.
-    pub(super) at: i64,
+    pub at: i64,
     /// As RFC 5280 section 5.3.1 names it.
-    pub(super) reason: &'static str,
+    pub reason: &'static str,
 }
 
 impl List {
@@ -60,7 +60,7 @@ impl List {
     ///
     /// # Errors
     /// What is wrong with it, as `which ...` goes on.
-    pub(in crate::tls) fn read(der: Vec<u8>, file: &Path) -> Result<Self, String> {
+    pub fn read(der: Vec<u8>, file: &Path) -> Result<Self, String> {
         let mut list = parse(&der, file).ok_or_else(|| "is not strictly DER".to_owned())??;
         list.der = der;
         let List { der, entries, .. } = &mut list;
@@ -74,7 +74,7 @@ impl List {
     }
 
     /// The issuer's name for people.
-    pub(in crate::tls) fn issuer_text(&self) -> String {
+    pub fn issuer_text(&self) -> String {
         X509Name::from_der(self.part(&self.issuer.whole))
             .map_or_else(|_| "unreadable".to_owned(), |(_, name)| rfc4514(&name))
     }
@@ -83,21 +83,23 @@ impl List {
         &self.file
     }
 
-    pub(super) fn this_update(&self) -> i64 {
+    /// From when it holds, Unix time.
+    pub fn this_update(&self) -> i64 {
         self.this_update
     }
 
-    pub(in crate::tls) fn next_update(&self) -> Option<i64> {
+    /// When the next one is due, Unix time, if it says so.
+    pub fn next_update(&self) -> Option<i64> {
         self.next_update
     }
 
     /// How many certificates it revokes.
-    pub(in crate::tls) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// The bytes of memory that it takes.
-    pub(in crate::tls) fn memory(&self) -> usize {
+    pub fn memory(&self) -> usize {
         self.der.capacity() + self.entries.capacity() * size_of::<u32>()
     }
 
@@ -150,7 +152,7 @@ impl List {
     }
 
     /// What it says of the certificate with this serial number (the content of its INTEGER).
-    pub(super) fn find(&self, wanted: &[u8]) -> Option<Revoked> {
+    pub fn find(&self, wanted: &[u8]) -> Option<Revoked> {
         let found = self.entries.binary_search_by(|entry| serial(&self.der, *entry).cmp(wanted));
         let entry = *self.entries.get(found.ok()?)?;
         let mut parts = parts_of(&self.der, entry)?;

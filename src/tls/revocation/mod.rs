@@ -18,7 +18,8 @@ use crate::identity::{KeyUsage, timestamp_text};
 use crate::policy::{Reason, Refusal};
 use crate::tls::algorithms::Algorithms;
 
-pub(in crate::tls) use list::List;
+#[doc(hidden)]
+pub use list::{List, Revoked};
 
 /// The revocation lists of a site.
 #[derive(Clone, Debug, Default)]

@@ -106,4 +106,4 @@ pub const CHANGES: [Change; 18] = [
 ];
 
 /// What a chain is that has more intermediates than the site allows.
-const DEPTH: &str = "path-length";
+const DEPTH: &str = "chain-too-deep";

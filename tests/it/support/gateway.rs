@@ -97,6 +97,10 @@ impl Setup {
         }
         text.push_str(&self.sites.concat());
         text.push_str(&self.process);
+        if !text.contains("[log]") {
+            // A test may refuse more clients in a minute than anybody wants to read of.
+            text.push_str("[log]\nrefusals_per_minute = \"unlimited\"\n");
+        }
         text.push_str(&format!("[runtime]\nworkers = {}\n", self.workers));
         let generation = build(&self.pki, &text)?;
         let stop = Stop::default();

@@ -7,7 +7,7 @@ use super::super::key::{Key, Kind};
 use super::super::{Case, Invalid, LET_IN, NO_START, Silent, Valid, case};
 
 /// What a chain is that has more intermediates than the site, or the engine, allows.
-const DEPTH: &str = "path-length";
+const DEPTH: &str = "chain-too-deep";
 
 /// Two roots of one name, and a client of the first.
 fn namesakes(change: fn(&mut Draft, &[u8])) -> (Made, Made) {

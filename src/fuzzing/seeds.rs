@@ -1,0 +1,232 @@
+//! What fuzzing starts from: certificates, lists and texts of every kind that is known, made anew each time.
+
+use std::ops::Range;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
+    CrlIssuingDistributionPoint, CrlScope, CustomExtension, DnType, DnValue, IsCa, Issuer,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber,
+};
+use time::OffsetDateTime;
+
+use super::list::ISSUER;
+use super::names::make;
+use crate::identity::{Claims, Field};
+use crate::pki::{Algorithm, Authority, Draft, Usage};
+
+/// Seconds of a validity that no seed depends on.
+const VALID: Range<i64> = 1_700_000_000..1_800_000_000;
+
+pub(super) fn certificates() -> Vec<Vec<u8>> {
+    let root = Authority::root(ISSUER).expect("a CA");
+    let client = || root.client("caller");
+    let drafts: Vec<Draft<'_>> = vec![
+        client(),
+        client().algorithm(Algorithm::EcP384).usage(Usage::Any),
+        client().algorithm(Algorithm::Ed25519).usage(Usage::Server).valid(VALID),
+        client().algorithm(Algorithm::Rsa2048).organization("Example, Inc.", "a+b=\"c\""),
+        client()
+            .name("caller.example.com")
+            .name("*.example.com")
+            .name("192.0.2.7")
+            .name("2001:db8::7"),
+        client()
+            .uri("spiffe://example.org/ns/prod/sa/pay")
+            .uri("urn:a,b;c=d")
+            .email("a@example.com"),
+        root.client(" Z\u{fc}rich\r\nX-Injected: 1\0 "),
+        root.client(""),
+    ];
+    let mut seeds: Vec<Vec<u8>> = drafts
+        .into_iter()
+        .map(|draft| draft.issue().expect("a certificate").der().to_vec())
+        .collect();
+    let sub = root.intermediate("Sub CA").authority().expect("a CA");
+    seeds.extend([root.der().to_vec(), sub.der().to_vec(), strange().expect("a certificate")]);
+    seeds.extend(names().iter().map(|input| make(input)));
+    seeds
+}
+
+/// A certificate with strings of all kinds and extensions that others leave out.
+fn strange() -> Result<Vec<u8>, rcgen::Error> {
+    let mut params = CertificateParams::default();
+    let name = &mut params.distinguished_name;
+    name.push(DnType::CommonName, DnValue::BmpString("Z\u{fc}rich".try_into()?));
+    name.push(DnType::OrganizationName, DnValue::TeletexString("T.61".try_into()?));
+    name.push(DnType::LocalityName, DnValue::UniversalString("\u{1f600}".try_into()?));
+    name.push(DnType::CountryName, DnValue::PrintableString("DE".try_into()?));
+    name.push(DnType::CustomDnType(vec![1, 2, 3, 4]), "#one");
+    name.push(DnType::CustomDnType(vec![0, 9, 2342, 19_200_300, 100, 1, 25]), "com");
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::CrlSign];
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(3));
+    params.crl_distribution_points =
+        vec![CrlDistributionPoint { uris: vec!["http://a.example/crl".to_owned()] }];
+    let mut critical = CustomExtension::from_oid_content(&[1, 2, 3], vec![5, 0]);
+    critical.set_criticality(true);
+    params.custom_extensions = vec![critical];
+    Ok(params.self_signed(&KeyPair::generate()?)?.der().to_vec())
+}
+
+/// Inputs of `names`: its kind, its length and its first byte stand before each value.
+pub(super) fn names() -> Vec<Vec<u8>> {
+    let part = |kind: u8, shape: Option<u8>, value: &[u8]| -> Vec<u8> {
+        let length = value.len() + usize::from(shape.is_some());
+        let mut part = vec![kind, u8::try_from(length).unwrap_or(u8::MAX)];
+        part.extend(shape);
+        part.extend_from_slice(value);
+        part
+    };
+    let mut seeds = vec![Vec::new()];
+    for shape in 0..16 {
+        let parts = [
+            part(0x01, Some(0), b"Example"),
+            part(0x00, Some(shape), b" a,b+c=\"d\"\\#e\0 "),
+            part(0x22, Some(shape), b"beside"),
+            part(0x40, Some(shape), &[0, 65, 0, 66]),
+            part(0x47, Some(0xF0), &[0x2A, 3, 4, b'x', b'y', b'z']),
+            part(0x44, Some(shape), b""),
+        ];
+        seeds.push(parts.concat());
+    }
+    let parts = [
+        part(0x82, None, b"a.example.com"),
+        part(0x82, None, b"*.example.com"),
+        part(0x86, None, b"spiffe://a/b,c;d=e"),
+        part(0x81, None, b"a\"b\\@example.com"),
+        part(0x87, None, &[192, 0, 2, 7]),
+        part(0x87, None, &[7; 16]),
+        part(0x88, None, &[0x2A, 3]),
+        part(0xC0, None, &[0x80, 0]),
+    ];
+    seeds.push(parts.concat());
+    seeds
+}
+
+pub(super) fn lists() -> Vec<Vec<u8>> {
+    let points = || CrlDistributionPoint { uris: vec!["http://a.example/crl".to_owned()] };
+    let scoped = |scope| Some(CrlIssuingDistributionPoint { distribution_point: points(), scope });
+    let serials: [&[u8]; 5] = [&[7], &[1, 44], &[0x7F; 20], &[0x80], &[0]];
+    let many: Vec<[u8; 2]> = (1..60_u16).map(|number| (number * 1009).to_be_bytes()).collect();
+    let many: Vec<&[u8]> = many.iter().map(<[u8; 2]>::as_slice).collect();
+    let lists = [
+        sign(&serials, None),
+        sign(&[], None),
+        sign(&[&[7], &[7], &[1, 2, 3]], scoped(None)),
+        sign(&serials, scoped(Some(CrlScope::UserCertsOnly))),
+        sign(&serials, scoped(Some(CrlScope::CaCertsOnly))),
+        sign(&many, None),
+    ];
+    lists.into_iter().map(|list| list.expect("a list")).collect()
+}
+
+fn sign(
+    serials: &[&[u8]],
+    point: Option<CrlIssuingDistributionPoint>,
+) -> Result<Vec<u8>, rcgen::Error> {
+    let at = |unix| OffsetDateTime::from_unix_timestamp(unix).expect("a date");
+    let reasons = [None, Some(RevocationReason::KeyCompromise), Some(RevocationReason::Superseded)];
+    let entry = |(number, serial): (usize, &&[u8])| RevokedCertParams {
+        serial_number: SerialNumber::from_slice(serial),
+        revocation_time: at(VALID.start + i64::try_from(number).unwrap_or_default()),
+        reason_code: reasons[number % reasons.len()],
+        invalidity_date: (number % 4 == 3).then(|| at(VALID.start)),
+    };
+    let list = CertificateRevocationListParams {
+        this_update: at(VALID.start),
+        // The second of these is no UTCTime any more.
+        next_update: at(if serials.is_empty() { 3_000_000_000 } else { VALID.end }),
+        crl_number: SerialNumber::from(serials.len() as u64),
+        issuing_distribution_point: point,
+        revoked_certs: serials.iter().enumerate().map(entry).collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let mut issuer = CertificateParams::default();
+    issuer.distinguished_name = rcgen::DistinguishedName::new();
+    issuer.distinguished_name.push(DnType::CommonName, ISSUER);
+    issuer.key_usages = vec![KeyUsagePurpose::CrlSign];
+    let key = KeyPair::generate()?;
+    Ok(list.signed_by(&Issuer::from_params(&issuer, &key))?.der().to_vec())
+}
+
+pub(super) fn patterns() -> Vec<Vec<u8>> {
+    let issued = Authority::root("x").expect("a CA");
+    let claims = Claims::from_der(issued.der()).expect("our own");
+    let digest = claims.fingerprint();
+    let texts = [
+        "a.example.com\na.example.com\nA.example.COM\na.example.com.evil.org\nexample.com",
+        "*.Example.com\na.example.com\na.b.example.com\n.example.com\nexample.com\n*.example.com",
+        "spiffe://prod/ns/*/sa/pay\nspiffe://prod/ns/a/sa/pay\nspiffe://prod/ns/a/b/sa/pay",
+        "spiffe://prod/**\nspiffe://prod/a/b/c\nspiffe://prod/\nspiffe://prod/../a\nspiffe://prod/a%2F",
+        "urn:uuid:1\nurn:uuid:1\nurn:uuid:12",
+        "*@Example.com\na@example.com\na@b@example.com\n@example.com\na@x.example.com",
+        "Pay@example.com\nPay@EXAMPLE.com\npay@example.com",
+        "192.0.2.0/24\n192.0.2.7\n::ffff:192.0.2.7\n192.0.3.0",
+        "2001:db8::/33\n2001:db8::1\n2001:db8:8000::1\n10.0.0.1",
+        "*\n*\na",
+        "01:A3:5f\n01A35F\nA35F\n-01A35F",
+        "CN=Example CA,O=a\\, b+OU=c\nCN=x",
+        digest.as_str(),
+    ];
+    let fields = 0..u8::try_from(Field::ALL.len()).unwrap_or(u8::MAX);
+    fields.flat_map(|field| texts.map(|text| [&[field], text.as_bytes()].concat())).collect()
+}
+
+pub(super) fn configurations() -> Vec<Vec<u8>> {
+    let shipped = include_str!("../../gateway.toml");
+    // The same with every key that is a comment there.
+    let keys = shipped.lines().map(|line| match line.strip_prefix('#') {
+        Some(key) if key.starts_with(|first: char| first == '[' || first.is_ascii_lowercase()) => {
+            key
+        }
+        _ => line,
+    });
+    let everything = keys.collect::<Vec<_>>().join("\n");
+    let bare = |text: &str| {
+        let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let rules = "[[site.client.allow]]\nsan_dns = [\"*.example.com\", \"a.b\"]\nsan_ip = '10.0.0.0/8'\n\
+        [[site.client.deny]]\nserial = \"01:02\"\nissuer_dn = \"CN=a,O=b\"";
+    let foreign =
+        "SSLVerifyClient require\nssl_verify_client on;\nlisten = 443\r\n[site\nport: 1\n";
+    let texts = [
+        bare(shipped),
+        bare(&everything),
+        format!("{}\n{rules}", bare(shipped)),
+        foreign.to_owned(),
+    ];
+    texts.into_iter().map(String::into_bytes).collect()
+}
+
+pub(super) fn wire() -> Vec<Vec<u8>> {
+    let hello = |versions: &[u8], cut: usize| -> Vec<u8> {
+        let length = |bytes: &[u8]| u16::try_from(bytes.len()).unwrap_or_default().to_be_bytes();
+        let extension = [&[0, 43], &length(versions)[..], versions].concat();
+        let body =
+            [&[3, 3][..], &[7; 32], &[0, 0, 2, 0x13, 1, 1, 0], &length(&extension), &extension]
+                .concat();
+        let message = [&[1, 0][..], &length(&body), &body].concat();
+        let records =
+            message.chunks(cut).map(|part| [&[22, 3, 1][..], &length(part), part].concat());
+        records.collect::<Vec<_>>().concat()
+    };
+    let root = Authority::root("x").expect("a CA");
+    let list = root.revocation_list(&[root.der()], VALID).expect("a list");
+    let pem = root.certificate_pem();
+    // A label is put together here, so that no tool that looks for keys finds one in this file.
+    let label = |word: &str| format!("-----{word} RSA PRIVATE {}-----\n", "KEY");
+    let old = format!("{}Proc-Type: 4,ENCRYPTED\n\nAAAA\n{}", label("BEGIN"), label("END"));
+    let texts = [
+        format!("{pem}text\r\n{}", list.replace('\n', "\r\n")),
+        format!("\u{feff}{old}{}", &pem[..pem.len() / 2]),
+        root.key_pem(),
+        pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE"),
+    ];
+    let mut seeds: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
+    seeds.extend([
+        hello(&[6, 0x3A, 0x3A, 3, 4, 3, 3], 5),
+        hello(&[2, 3, 4], 1000),
+        root.der().to_vec(),
+    ]);
+    seeds
+}
