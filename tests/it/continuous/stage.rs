@@ -178,7 +178,7 @@ impl Stage {
             }
             text.push_str(&site.text(&self.upstream));
         }
-        text.push_str("[runtime]\nworkers = 1\n");
+        text.push_str("[log]\nrefusals_per_minute = \"unlimited\"\n[runtime]\nworkers = 1\n");
         self.gateway.put_in_force(&text);
     }
 
