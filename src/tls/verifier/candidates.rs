@@ -11,9 +11,9 @@ use super::super::algorithms::Algorithms;
 use super::super::material::{Certificate, Signature};
 use super::anchors::InForce;
 
-/// How many signatures are checked to tell certificates of one name apart. As many as webpki itself
-/// spends on finding a path.
-const SIGNATURES_MAX: usize = 100;
+/// How many signatures are checked to tell certificates of one name apart: about as many as certificates fit
+/// into a handshake, so that no junk hides the right one. It bounds what a stranger can cost, to some 15 ms.
+const SIGNATURES_MAX: usize = 256;
 
 /// The certificates among `presented` and `helpers` that a path from `end_entity` to one of `anchors` may use.
 pub(super) fn select<'a>(
