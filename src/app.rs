@@ -1,7 +1,7 @@
 //! The whole gateway as two calls: [`bind`](App::bind) builds everything and listens, [`Bound::run`]
 //! serves until told to stop. The command line and the tests both use just these.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::generation::Generation;
@@ -14,8 +14,6 @@ pub struct App;
 /// A gateway whose sockets listen; clients that connect wait until it runs.
 pub struct Bound {
     control: Control,
-    listeners: Vec<TcpListener>,
-    addresses: Vec<SocketAddr>,
 }
 
 impl App {
@@ -24,27 +22,15 @@ impl App {
     /// # Errors
     /// The first address that cannot be listened on.
     pub fn bind(generation: Generation, stop: Stop) -> Result<Bound, BindError> {
-        let mut listeners = Vec::new();
-        let mut addresses = Vec::new();
-        for listener in &generation.config.listeners {
-            let socket = serve::bind(listener.address.value)?;
-            // With port 0 the kernel chose the port.
-            addresses.push(socket.local_addr().unwrap_or(listener.address.value));
-            listeners.push(socket);
-        }
         let workers = generation.workers();
-        Ok(Bound {
-            control: Control::new(Arc::new(generation), workers, stop),
-            listeners,
-            addresses,
-        })
+        Control::bind(Arc::new(generation), workers, stop).map(|control| Bound { control })
     }
 }
 
 impl Bound {
     /// The addresses that are listened on, in the order of the configuration.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.control.addresses()
     }
 
     /// How many workers will serve.
@@ -58,7 +44,7 @@ impl Bound {
     /// # Errors
     /// A thread or runtime that cannot be started.
     pub fn run(self) -> std::io::Result<()> {
-        serve::run(&self.control, self.listeners)
+        serve::run(&self.control)
     }
 
     /// What can be done to the gateway while it runs.

@@ -1,17 +1,23 @@
 //! One immutable, fully built configuration: what every connection and request is judged by.
 //!
-//! A generation is built whole or not at all. [`Generation::build`] reads every file that the
-//! configuration names and puts each problem into the report; `check` and the start both go through it,
-//! so they cannot differ in what they accept.
+//! A generation is built whole or not at all: every file that the configuration names is read, and each
+//! problem put into the report.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{self, Config, Report};
+use crate::config::{self, Config, Faulty, Report};
 use crate::identity::Claims;
+use crate::observe::logging;
 use crate::route::NameIndex;
 use crate::tls::material::{load_client_ca, load_server};
 use crate::tls::revocation::ListFacts;
+
+mod changes;
+mod files;
+
 use crate::tls::{ClientVerifier, SiteTls};
+pub use files::Files;
 
 /// All that a configuration says, ready to serve.
 #[derive(Debug)]
@@ -47,6 +53,40 @@ pub struct SiteFacts {
     pub anchors: Vec<Claims>,
     /// The revocation lists that they are judged by.
     pub lists: Vec<ListFacts>,
+}
+
+/// What came of loading a configuration and every file that it names.
+#[derive(Debug)]
+pub struct Loaded {
+    /// There is one exactly when the report holds no error.
+    pub generation: Option<Generation>,
+    /// What there is to say.
+    pub report: Report,
+    /// The configuration and, as far as it could be read, the files and folders that it names.
+    pub files: Vec<PathBuf>,
+}
+
+/// Loads a configuration and every file that it names; `now` is Unix time. `check`, the start and each reload
+/// go through here, so that they cannot differ in what they accept.
+pub fn load(path: &Path, now: i64) -> Loaded {
+    let mut named = vec![path.to_owned()];
+    let (config, mut report) = match config::load(path) {
+        Ok(loaded) => loaded,
+        Err(Faulty { mut report, sites }) => {
+            named.extend(files::named(&sites));
+            judge_sites(&sites, now, &mut report);
+            return Loaded { generation: None, report, files: named };
+        }
+    };
+    if let Err(error) = logging::check(&config.log) {
+        report
+            .error(&config.log.level.span, "`level` is no filter that can be read")
+            .seen(error.to_string())
+            .fix("write a level such as `info`, or a filter such as `info,mtls_gateway=debug`");
+    }
+    named.extend(files::named(&config.sites));
+    let generation = Generation::build(config, now, &mut report);
+    Loaded { generation, report, files: named }
 }
 
 impl Generation {
@@ -101,12 +141,6 @@ impl Trust {
         let verifier = ClientVerifier::of_site(site, trust, report)?;
         Some(Self { verifier, anchors, lists })
     }
-}
-
-/// Tells what is wrong with the files of a configuration that cannot be served anyway, so that one run tells
-/// all its problems.
-pub fn check_files(sites: &[config::Site], now: i64, report: &mut Report) {
-    judge_sites(sites, now, report);
 }
 
 /// Reads and judges every file of some sites; what is wrong goes to the report, and its sites are left out.

@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod explain;
 mod print;
+mod reload;
 mod run;
 mod start;
 
@@ -107,6 +108,20 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Have the gateway that runs load everything anew, and tell what came of it
+    ///
+    /// Waits until the new configuration, certificates, CAs and revocation lists are in force, and prints what is
+    /// different. With any error nothing changes, and the report is that of `check`. A gateway also reloads by
+    /// itself when one of its files changes, and on SIGHUP.
+    #[command(after_help = RELOAD_EXAMPLES)]
+    Reload {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The gateway's control socket [default: what the configuration says, else
+        /// $RUNTIME_DIRECTORY/control.sock, else /run/mtls-gateway/control.sock]
+        #[arg(long, value_name = "FILE")]
+        socket: Option<PathBuf>,
+    },
     /// See it work, with nothing configured
     ///
     /// Makes a CA and certificates in a temporary folder, starts a small app and the real gateway in front
@@ -146,6 +161,13 @@ Examples:
 
 Exit codes: 0 at least one asked site lets it in, 1 none does, 64 FILE cannot be read or no site has that \
 name, 78 wrong configuration.";
+
+const RELOAD_EXAMPLES: &str = "\
+Examples:
+  sudo mtls-gateway reload
+  ExecReload=/usr/local/bin/mtls-gateway reload      in a systemd unit: a reload that fails is seen to fail
+
+Exit codes: 0 what is configured is in force, 1 nothing has changed, or no gateway answers.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
@@ -199,6 +221,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             let question = explain::Question { file: &file, site: site.as_deref(), at };
             explain::explain(&config.into(), &question, json)
         }
+        Command::Reload { config, socket } => reload::reload(&config.into(), socket),
         Command::Demo { once, port } => demo::demo(port, once),
     };
     exit.into()

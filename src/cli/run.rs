@@ -5,34 +5,37 @@ use std::io;
 use tracing::{error, info, warn};
 
 use crate::app::App;
-use crate::config::{Report, Severity};
-use crate::generation::Generation;
+use crate::config::Runtime;
+use crate::generation::{Generation, Loaded};
 use crate::observe::logging;
-use crate::process;
-use crate::serve::Stop;
+use crate::process::{self, Duties, Reloads};
+use crate::serve::{Control, Stop};
 
 use super::print::{palette, print_error};
 use super::{Chosen, Exit, start};
 
 /// Serves a configuration until a signal.
 pub(super) fn run(config: &Chosen) -> Exit {
-    let (generation, report) = start::load(config);
+    let Loaded { generation, report, files } = start::load(config);
     let Some(generation) = generation else {
         print_error(&start::render(&report, palette(&io::stderr())));
         return Exit::Configuration;
     };
-    if let Err(error) = logging::start(&generation.config.log) {
-        // The configured level has been read before, so that only the environment is left.
-        print_error(&format!(
-            "the environment's RUST_LOG is no filter that can be read\n  seen: {error}\n  \
-             fix:  set it to a level such as `info`, or unset it\n"
-        ));
-        return Exit::Configuration;
-    }
-    log_warnings(&report);
+    let log = match logging::start(&generation.config.log) {
+        Ok(log) => log,
+        Err(error) => {
+            // The configured level has been read before, so that only the environment is left.
+            print_error(&format!(
+                "the environment's RUST_LOG is no filter that can be read\n  seen: {error}\n  \
+                 fix:  set it to a level such as `info`, or unset it\n"
+            ));
+            return Exit::Configuration;
+        }
+    };
+    process::log_problems(&report);
     log_modes(&generation);
     let sites = generation.sites.len();
-    let drain_timeout = generation.config.runtime.drain_timeout;
+    let runtime = generation.config.runtime.clone();
     let stop = Stop::default();
     let bound = match App::bind(generation, stop.clone()) {
         Ok(bound) => bound,
@@ -41,7 +44,10 @@ pub(super) fn run(config: &Chosen) -> Exit {
             return Exit::Runtime;
         }
     };
-    if let Err(error) = process::watch(stop, drain_timeout) {
+    let control = bound.control();
+    let attended = process::start_reloads(control.clone(), config.path.clone(), files, log)
+        .and_then(|reloads| attend(control, stop, &runtime, reloads));
+    if let Err(error) = attended {
         error!(%error, "signals cannot be caught");
         return Exit::Runtime;
     }
@@ -61,17 +67,17 @@ pub(super) fn run(config: &Chosen) -> Exit {
     }
 }
 
-/// A gateway that starts says what somebody should look at where its operator looks: in the log.
-fn log_warnings(report: &Report) {
-    let file = report.path().display().to_string();
-    for problem in report.problems() {
-        if problem.severity == Severity::Warning {
-            let line = problem.place.as_ref().map(|place| place.line);
-            let (seen, why) = (problem.seen.as_deref(), problem.why.as_deref());
-            let fix = problem.fix.as_deref();
-            warn!(file, line, seen, why, fix, "{}", problem.what);
-        }
+/// Listens to signals and to the control socket.
+fn attend(control: Control, stop: Stop, runtime: &Runtime, reloads: Reloads) -> io::Result<()> {
+    let path = runtime.control_socket.clone().or_else(process::own_path);
+    if let Some(path) = path
+        && let Err(error) = process::listen(&path, reloads.clone())
+    {
+        let path = path.display();
+        warn!(%error, "cannot listen at `{path}`: `mtls-gateway reload` will not work, SIGHUP does");
     }
+    let drain_timeout = move || control.generation().config.runtime.drain_timeout;
+    process::watch(Duties { stop, drain_timeout, reloads: Some(reloads) })
 }
 
 /// Says of each site that serves unverified clients that it does: the log is where an auditor asks.

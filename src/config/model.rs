@@ -36,16 +36,20 @@ pub struct Config {
 }
 
 /// `[runtime]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runtime {
     /// Worker threads; `None` is `"auto"`, the CPUs that the process may use.
     pub workers: Option<NonZeroUsize>,
     /// How long a stop waits for exchanges that run.
     pub drain_timeout: Duration,
+    /// Whether files are looked at, and a change of what is in them reloads.
+    pub watch: bool,
+    /// Where `mtls-gateway reload` finds the gateway; `None` is the folder that systemd makes for it.
+    pub control_socket: Option<PathBuf>,
 }
 
 /// `[log]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// Text for people or JSON for machines.
     pub format: LogFormat,
@@ -67,7 +71,7 @@ pub enum LogFormat {
 }
 
 /// `[limits]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Client connections open at once; further ones wait in the kernel's queue.
     pub connections_max: usize,
@@ -76,7 +80,7 @@ pub struct Limits {
 }
 
 /// `[[listener]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     /// Where to listen; port 0 takes any free port.
     pub address: Located<SocketAddr>,
@@ -170,7 +174,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// `[site.identity_headers]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeaders {
     /// How the app is told who the client is; at least one way, none twice.
     pub formats: Vec<IdentityFormat>,
@@ -208,7 +212,7 @@ impl IdentityFormat {
 }
 
 /// `[site.tls]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
     /// The oldest TLS version that is spoken.
     pub version_min: TlsVersion,
@@ -237,7 +241,7 @@ impl fmt::Display for TlsVersion {
 }
 
 /// `[site.timeouts]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// From the first byte of a request to the end of its head.
     pub header_timeout: Duration,
@@ -256,7 +260,7 @@ pub struct Timeouts {
 }
 
 /// `[site.limits]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SiteLimits {
     /// Bytes of a request's head.
     pub header_bytes_max: usize,

@@ -17,14 +17,23 @@ pub struct Source {
     pub text: String,
 }
 
-/// A value and the bytes of the configuration that set it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A value and the bytes of the configuration that set it. Two are equal if their values are, wherever they
+/// stand.
+#[derive(Clone, Debug)]
 pub struct Located<T> {
     /// The value.
     pub value: T,
     /// Byte range in [`Source::text`]; empty for a default that nobody wrote.
     pub span: Range<usize>,
 }
+
+impl<T: PartialEq> PartialEq for Located<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for Located<T> {}
 
 impl<T> Located<T> {
     /// A value that stands at `span`.
@@ -115,6 +124,11 @@ impl Report {
     /// Adds an error that no place in the file is to blame for, such as a missing file.
     pub fn error_nowhere(&mut self, what: impl Into<String>) -> Entry<'_> {
         self.push(Severity::Error, None, what.into())
+    }
+
+    /// Adds a warning that no place in the file is to blame for.
+    pub fn warning_nowhere(&mut self, what: impl Into<String>) -> Entry<'_> {
+        self.push(Severity::Warning, None, what.into())
     }
 
     /// The problem that was added last, for completing by whoever knows more of it.

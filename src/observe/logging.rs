@@ -1,14 +1,43 @@
-//! Setting up tracing-subscriber: text for people or JSON for machines, to standard error.
+//! Setting up tracing-subscriber: text for people or JSON for machines, to standard error. Level and format
+//! can change while the gateway serves.
 
 use std::io;
 
+use tracing::Subscriber;
 use tracing_subscriber::filter::{EnvFilter, ParseError};
-use tracing_subscriber::fmt;
+use tracing_subscriber::layer::Layered;
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::{Layer, fmt, reload};
 
 use crate::config::{Log, LogFormat};
 
 use super::terminal;
+
+/// The log as it runs, for changing it.
+#[derive(Clone)]
+pub struct Handle {
+    /// `None` where the environment's filter wins over every configuration.
+    filter: Option<reload::Handle<EnvFilter, Registry>>,
+    lines: reload::Handle<Lines<Filtered>, Filtered>,
+}
+
+/// What passed the filter.
+type Filtered = Layered<reload::Layer<EnvFilter, Registry>, Registry>;
+
+/// What writes the lines.
+type Lines<S> = Box<dyn Layer<S> + Send + Sync>;
+
+impl Handle {
+    /// Logs from now on as `log` says. Its filter must have passed [`check`].
+    pub fn replace(&self, log: &Log) {
+        if let (Some(handle), Ok(filter)) = (&self.filter, EnvFilter::try_new(&log.level.value)) {
+            // Fails only where nothing is logged any more.
+            let _ = handle.reload(filter);
+        }
+        let _ = self.lines.reload(lines(log));
+    }
+}
 
 /// Whether [`start`] could read the configured level.
 ///
@@ -19,24 +48,27 @@ pub fn check(log: &Log) -> Result<(), ParseError> {
 }
 
 /// Starts logging to standard error. `RUST_LOG` wins over the configured level. A second call in one
-/// process changes nothing.
+/// process changes nothing, and gives no handle.
 ///
 /// # Errors
 /// A filter that cannot be read.
-pub fn start(log: &Log) -> Result<(), ParseError> {
-    let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
-        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(filter)?,
-        _ => EnvFilter::try_new(&log.level.value)?,
+pub fn start(log: &Log) -> Result<Option<Handle>, ParseError> {
+    let (filter, is_configured) = match std::env::var(EnvFilter::DEFAULT_ENV) {
+        Ok(filter) if !filter.is_empty() => (EnvFilter::try_new(filter)?, false),
+        _ => (EnvFilter::try_new(&log.level.value)?, true),
     };
-    let layer = fmt::layer().with_writer(io::stderr);
-    let registry = tracing_subscriber::registry().with(filter);
+    let (filter, filter_handle) = reload::Layer::new(filter);
+    let (lines, lines_handle) = reload::Layer::new(lines(log));
     // An error means that a subscriber is in place already, as in tests that start two gateways.
-    let _ = match log.format {
-        LogFormat::Text => {
-            let layer = layer.with_ansi(terminal::is_coloured(&io::stderr()));
-            registry.with(layer).try_init()
-        }
-        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
-    };
-    Ok(())
+    let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    let filter = is_configured.then_some(filter_handle);
+    Ok(started.ok().map(|()| Handle { filter, lines: lines_handle }))
+}
+
+fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(log: &Log) -> Lines<S> {
+    let layer = fmt::layer().with_writer(io::stderr);
+    match log.format {
+        LogFormat::Text => layer.with_ansi(terminal::is_coloured(&io::stderr())).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    }
 }

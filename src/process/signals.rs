@@ -1,23 +1,35 @@
-//! SIGTERM and SIGINT: drain, within a deadline; the second one cuts.
+//! Signals: SIGTERM and SIGINT drain, within a deadline, and the second one cuts; SIGHUP reloads.
 
 use std::io;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::serve::Stop;
 
-/// Starts a thread that turns signals into `stop`. When this returns, signals are caught.
+use super::reload::Reloads;
+
+/// What signals set going.
+pub struct Duties<D> {
+    /// Told to drain, and to cut.
+    pub stop: Stop,
+    /// How long a drain may take, asked when it begins.
+    pub drain_timeout: D,
+    /// Told to reload; without it SIGHUP is let pass.
+    pub reloads: Option<Reloads>,
+}
+
+/// Starts a thread that turns signals into what they mean. When this returns, signals are caught.
 ///
 /// # Errors
 /// A thread, runtime or signal registration that the system refuses.
-pub fn watch(stop: Stop, drain_timeout: Duration) -> io::Result<()> {
+pub fn watch<D: Fn() -> Duration + Send + 'static>(duties: Duties<D>) -> io::Result<()> {
     let (ready, registered) = mpsc::sync_channel(1);
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let result = listen(&stop, drain_timeout, &ready);
+        let result = listen(&duties, &ready);
         if let Err(error) = result {
             // Nobody waits any more once the registration has been answered.
             let _ = ready.send(Err(error));
@@ -26,28 +38,57 @@ pub fn watch(stop: Stop, drain_timeout: Duration) -> io::Result<()> {
     registered.recv().unwrap_or_else(|_| Err(io::Error::other("the signal thread ended")))
 }
 
-fn listen(
-    stop: &Stop,
-    drain_timeout: Duration,
+fn listen<D: Fn() -> Duration>(
+    duties: &Duties<D>,
     ready: &mpsc::SyncSender<io::Result<()>>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let _ = ready.send(Ok(()));
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+        let mut signals = Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
         };
+        let _ = ready.send(Ok(()));
+        let name = loop {
+            match signals.next().await {
+                Meaning::End(name) => break name,
+                Meaning::Reload => duties.reloads.iter().for_each(Reloads::ask),
+            }
+        };
+        let drain_timeout = (duties.drain_timeout)();
         info!("{name}: draining for at most {drain_timeout:?}; a second signal ends at once");
-        stop.drain.cancel();
+        duties.stop.drain.cancel();
+        let second = async {
+            // There is nothing to reload for any more.
+            while matches!(signals.next().await, Meaning::Reload) {}
+        };
         tokio::select! {
-            _ = terminate.recv() => warn!("second signal: ending at once"),
-            _ = interrupt.recv() => warn!("second signal: ending at once"),
+            () = second => warn!("second signal: ending at once"),
             () = sleep(drain_timeout) => warn!("the drain took {drain_timeout:?}: ending at once"),
         }
-        stop.cut.cancel();
+        duties.stop.cut.cancel();
         Ok(())
     })
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+enum Meaning {
+    End(&'static str),
+    Reload,
+}
+
+impl Signals {
+    async fn next(&mut self) -> Meaning {
+        tokio::select! {
+            _ = self.terminate.recv() => Meaning::End("SIGTERM"),
+            _ = self.interrupt.recv() => Meaning::End("SIGINT"),
+            _ = self.hang_up.recv() => Meaning::Reload,
+        }
+    }
 }

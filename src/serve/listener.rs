@@ -3,15 +3,17 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error};
+
+use crate::config;
 
 use super::{Accepted, Shared, Slot};
 
@@ -32,6 +34,13 @@ pub struct BindError {
     source: io::Error,
 }
 
+impl BindError {
+    /// The address that was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => "; another process has it: `ss -ltnp` shows which",
@@ -43,92 +52,166 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// Opens a listening socket. IPv6 sockets take IPv6 clients only, so that `0.0.0.0` and `[::]` can stand
-/// beside each other.
+/// One listening socket.
+pub(super) struct Listening {
+    /// What the configuration says, perhaps with port 0.
+    pub(super) configured: SocketAddr,
+    socket: TcpListener,
+}
+
+impl Listening {
+    /// Where it listens really.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap_or(self.configured)
+    }
+}
+
+/// Opens the listeners that are not among the open ones.
 ///
 /// # Errors
-/// The address is taken, not allowed, or not this machine's.
-pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    let open = || {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        // A restart must not wait for connections of the last run to time out.
-        socket.set_reuse_address(true)?;
-        // Accepted sockets inherit it, which saves a call for each.
-        socket.set_tcp_nodelay(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        Ok(socket.into())
-    };
-    open().map_err(|source| BindError { address, source })
+/// The first address that is taken, not allowed, or not this machine's; then none is open.
+pub(super) fn bind_new(
+    wanted: &[config::Listener],
+    open: &[Listening],
+) -> Result<Vec<Listening>, BindError> {
+    let addresses = wanted.iter().map(|listener| listener.address.value);
+    let new = addresses.filter(|address| !open.iter().any(|one| one.configured == *address));
+    new.map(|address| {
+        // An old listener that makes way, such as that of all addresses for that of one, must not stand in it.
+        let leaving = open.iter().filter(|one| {
+            one.address().port() == address.port()
+                && !wanted.iter().any(|listener| listener.address.value == one.configured)
+        });
+        let leaving: Vec<_> = leaving.collect();
+        let bound = bind(address, &leaving);
+        bound.map_err(|source| BindError { address, source })
+    })
+    .collect()
+}
+
+/// Opens a listening socket. IPv6 sockets take IPv6 clients only, so that `0.0.0.0` and `[::]` can stand
+/// beside each other.
+fn bind(configured: SocketAddr, leaving: &[&Listening]) -> io::Result<Listening> {
+    let socket = Socket::new(Domain::for_address(configured), Type::STREAM, Some(Protocol::TCP))?;
+    if configured.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // A restart must not wait for connections of the last run to time out.
+    socket.set_reuse_address(true)?;
+    // Accepted sockets inherit it, which saves a call for each.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    share_port(&socket, leaving, !leaving.is_empty())?;
+    // To listen is to bind once more, as far as the kernel's check goes.
+    let listening = socket.bind(&configured.into()).and_then(|()| socket.listen(BACKLOG));
+    // For this moment only: nobody else is to share the port later.
+    share_port(&socket, leaving, false)?;
+    listening?;
+    Ok(Listening { configured, socket: socket.into() })
+}
+
+fn share_port(new: &Socket, old: &[&Listening], is_shared: bool) -> io::Result<()> {
+    new.set_reuse_port(is_shared)?;
+    old.iter().try_for_each(|old| SockRef::from(&old.socket).set_reuse_port(is_shared))
 }
 
 /// Accepts until told to drain, then takes what the kernel already holds and closes the sockets.
-pub(super) async fn accept(
-    listeners: Vec<TcpListener>,
-    workers: Vec<UnboundedSender<Accepted>>,
-    shared: Arc<Shared>,
-) {
-    let mut acceptor = Acceptor { workers, shared: Arc::clone(&shared), next: 0 };
-    let mut open = Vec::with_capacity(listeners.len());
-    for listener in listeners {
-        match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => open.push(listener),
-            Err(error) => error!(%error, "a listener cannot be registered"),
-        }
-    }
-    let mut from = 0;
+pub(super) async fn accept(workers: Vec<UnboundedSender<Accepted>>, shared: Arc<Shared>) {
+    let mut acceptor = Acceptor { workers, shared: Arc::clone(&shared), next: 0, from: 0 };
+    let mut open = Vec::new();
+    acceptor.relisten(&mut open);
     let mut complaints = Complaints::default();
-    while !shared.stop.drain.is_cancelled() {
-        // A permit first: without one, connections wait in the kernel and not in memory of ours.
-        let permit = tokio::select! {
-            permit = Arc::clone(&shared.permits).acquire_owned() => permit,
-            () = shared.stop.drain.cancelled() => break,
+    loop {
+        // Room first: without it, connections wait in the kernel and not in memory of ours.
+        let accepted = async {
+            shared.has_room().await;
+            accept_any(&open, &mut acceptor.from).await
         };
-        let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
-            accepted = accept_any(&open, &mut from) => accepted,
+            accepted = accepted => accepted,
+            () = shared.relisten.notified() => {
+                acceptor.relisten(&mut open);
+                continue;
+            }
             () = shared.stop.drain.cancelled() => break,
         };
         match accepted {
-            Ok((stream, peer, local)) => acceptor.give(stream, peer, local, permit),
+            Ok((stream, peer, local)) => acceptor.give(stream, peer, local),
             Err(error) => complaints.pause_after(&error).await,
         }
     }
-    // What came in before the end is served: closing a socket would reset what waits in its queue.
-    for listener in open.into_iter().filter_map(|listener| listener.into_std().ok()) {
-        let Ok(local) = listener.local_addr() else {
-            continue;
-        };
-        while let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned()
-            && let Ok((stream, peer)) = listener.accept()
-        {
-            // tokio wants it non-blocking, as it would have made it.
-            if stream.set_nonblocking(true).is_ok() {
-                acceptor.give(stream, peer, local, permit);
+    shared.listening.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    open.into_iter().for_each(|listener| acceptor.close(listener));
+}
+
+impl Shared {
+    /// Waits until fewer connections are open than there may be.
+    async fn has_room(&self) {
+        loop {
+            let open: usize = self.open.iter().map(|open| open.load(Ordering::Relaxed)).sum();
+            if open < self.generation.load().config.limits.connections_max {
+                return;
             }
+            self.room.notified().await;
         }
     }
 }
+
+/// A listener of the acceptor's runtime, by the address that the configuration gives it.
+type Open = (SocketAddr, tokio::net::TcpListener);
 
 struct Acceptor {
     workers: Vec<UnboundedSender<Accepted>>,
     shared: Arc<Shared>,
+    /// Whose turn it is.
     next: usize,
+    /// The listener to ask first.
+    from: usize,
 }
 
 impl Acceptor {
+    /// Takes over what is to be listened on now, and closes the rest.
+    fn relisten(&mut self, open: &mut Vec<Open>) {
+        let mut wanted = Vec::new();
+        let shared = Arc::clone(&self.shared);
+        let listening = shared.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        for one in listening.iter() {
+            let at = open.iter().position(|(address, _)| *address == one.configured);
+            let listener = match at {
+                Some(at) => Ok(open.swap_remove(at).1),
+                None => one.socket.try_clone().and_then(tokio::net::TcpListener::from_std),
+            };
+            match listener {
+                Ok(listener) => wanted.push((one.configured, listener)),
+                Err(error) => {
+                    error!(%error, address = %one.configured, "a listener cannot be registered");
+                }
+            }
+        }
+        drop(listening);
+        for old in std::mem::replace(open, wanted) {
+            self.close(old);
+        }
+    }
+
+    /// Closes a listener. What came in before is served: closing the socket would reset what waits in its queue.
+    fn close(&mut self, (_, listener): Open) {
+        let Ok(listener) = listener.into_std() else {
+            return;
+        };
+        let Ok(local) = listener.local_addr() else {
+            return;
+        };
+        while let Ok((stream, peer)) = listener.accept() {
+            // tokio wants it non-blocking, as it would have made it.
+            if stream.set_nonblocking(true).is_ok() {
+                self.give(stream, peer, local);
+            }
+        }
+    }
+
     /// Gives a connection to the worker with the fewest; among equals, to each in turn.
-    fn give(
-        &mut self,
-        stream: std::net::TcpStream,
-        peer: SocketAddr,
-        local: SocketAddr,
-        permit: tokio::sync::OwnedSemaphorePermit,
-    ) {
+    fn give(&mut self, stream: std::net::TcpStream, peer: SocketAddr, local: SocketAddr) {
         let count = self.workers.len();
         let open = |worker: &usize| self.shared.open[*worker].load(Ordering::Relaxed);
         let in_turn = (0..count).map(|offset| (self.next + offset) % count);
@@ -137,7 +220,7 @@ impl Acceptor {
         };
         self.next = (worker + 1) % count;
         self.shared.open[worker].fetch_add(1, Ordering::Relaxed);
-        let slot = Slot { shared: Arc::clone(&self.shared), worker, _permit: permit };
+        let slot = Slot { shared: Arc::clone(&self.shared), worker };
         // A worker that is gone takes its connections with it.
         let _ = self.workers[worker].send(Accepted { stream, peer, local, slot });
     }
@@ -146,16 +229,16 @@ impl Acceptor {
 /// The next connection of any listener. Starts behind the one that was served last, so that a busy one
 /// does not starve the others.
 async fn accept_any(
-    listeners: &[tokio::net::TcpListener],
+    listeners: &[Open],
     from: &mut usize,
 ) -> io::Result<(std::net::TcpStream, SocketAddr, SocketAddr)> {
     poll_fn(|cx| {
         for offset in 0..listeners.len() {
             let at = (*from + offset) % listeners.len();
-            if let Poll::Ready(accepted) = listeners[at].poll_accept(cx) {
+            if let Poll::Ready(accepted) = listeners[at].1.poll_accept(cx) {
                 *from = at + 1;
                 let accepted = accepted.and_then(|(stream, peer)| {
-                    Ok((stream.into_std()?, peer, listeners[at].local_addr()?))
+                    Ok((stream.into_std()?, peer, listeners[at].1.local_addr()?))
                 });
                 return Poll::Ready(accepted);
             }

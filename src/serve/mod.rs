@@ -13,20 +13,22 @@ mod standing;
 mod worker;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::generation::Generation;
 use crate::observe::Refusals;
 
-pub use listener::{BindError, bind};
+pub use listener::BindError;
 #[doc(hidden)]
 pub use standing::Term;
+
+use listener::Listening;
 
 /// How the process asks the workers to stop.
 #[derive(Clone, Debug, Default)]
@@ -47,8 +49,12 @@ struct Shared {
     changed: watch::Sender<u64>,
     /// Open connections of each worker.
     open: Vec<AtomicUsize>,
-    /// One permit a connection; taken before accepting.
-    permits: Arc<Semaphore>,
+    /// Tells the acceptor that one has ended, or that more may be open than before.
+    room: Notify,
+    /// What is listened on; the acceptor has copies.
+    listening: Mutex<Vec<Listening>>,
+    /// Tells the acceptor that it has changed.
+    relisten: Notify,
     /// Those of every worker and generation.
     refusals: Refusals,
     stop: Stop,
@@ -62,16 +68,16 @@ struct Accepted {
     slot: Slot,
 }
 
-/// A connection's place among its worker's open ones, and its permit.
+/// A connection's place among its worker's open ones.
 struct Slot {
     shared: Arc<Shared>,
     worker: usize,
-    _permit: tokio::sync::OwnedSemaphorePermit,
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         self.shared.open[self.worker].fetch_sub(1, Ordering::Relaxed);
+        self.shared.room.notify_one();
     }
 }
 
@@ -82,23 +88,43 @@ pub struct Control {
 }
 
 impl Control {
-    /// The control of a gateway that will serve `generation` on so many workers until `stop`.
-    pub fn new(generation: Arc<Generation>, workers: usize, stop: Stop) -> Self {
+    /// Opens the listeners of a generation, to serve it on so many workers until `stop`.
+    ///
+    /// # Errors
+    /// The first address that cannot be listened on.
+    pub fn bind(
+        generation: Arc<Generation>,
+        workers: usize,
+        stop: Stop,
+    ) -> Result<Self, BindError> {
+        let listening = listener::bind_new(&generation.config.listeners, &[])?;
         let shared = Shared {
-            permits: Arc::new(Semaphore::new(generation.config.limits.connections_max)),
             generation: ArcSwap::new(generation),
             epoch: AtomicU64::new(0),
             changed: watch::Sender::new(0),
             open: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            room: Notify::new(),
+            listening: Mutex::new(listening),
+            relisten: Notify::new(),
             refusals: Refusals::default(),
             stop,
         };
-        Self { shared: Arc::new(shared) }
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// How many workers it has.
     pub fn workers(&self) -> usize {
         self.shared.open.len()
+    }
+
+    /// The generation in force.
+    pub fn generation(&self) -> Arc<Generation> {
+        self.shared.generation.load_full()
+    }
+
+    /// The addresses that are listened on, in the order of the configuration.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listening().iter().map(Listening::address).collect()
     }
 
     /// The clients that were refused: how many, and the last ones.
@@ -107,12 +133,32 @@ impl Control {
     }
 
     /// Puts another generation in force. Every later request is judged by it, also on connections that are
-    /// open; those that it does not admit are closed. What is bound at the start stays as it is: listeners,
-    /// workers, `connections_max`.
-    pub fn replace(&self, generation: Generation) {
+    /// open; those that it does not admit are closed. New listeners are open before old ones close, and what
+    /// waits in the queue of an old one is still served. The number of workers stays as it was.
+    ///
+    /// # Errors
+    /// An address that cannot be listened on; then nothing has changed.
+    pub fn replace(&self, generation: Generation) -> Result<(), BindError> {
+        let mut listening = self.listening();
+        let wanted = &generation.config.listeners;
+        let new = listener::bind_new(wanted, &listening)?;
+        let addresses: Vec<_> = wanted.iter().map(|listener| listener.address.value).collect();
         self.shared.generation.store(Arc::new(generation));
         let epoch = self.shared.epoch.fetch_add(1, Ordering::AcqRel) + 1;
         self.shared.changed.send_replace(epoch);
+        listening.retain(|one| addresses.contains(&one.configured));
+        listening.extend(new);
+        listening
+            .sort_by_key(|one| addresses.iter().position(|address| *address == one.configured));
+        drop(listening);
+        self.shared.relisten.notify_one();
+        // `connections_max` may have grown.
+        self.shared.room.notify_one();
+        Ok(())
+    }
+
+    fn listening(&self) -> std::sync::MutexGuard<'_, Vec<Listening>> {
+        self.shared.listening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -121,7 +167,7 @@ impl Control {
 ///
 /// # Errors
 /// A thread or runtime that cannot be started.
-pub fn run(control: &Control, listeners: Vec<TcpListener>) -> io::Result<()> {
+pub fn run(control: &Control) -> io::Result<()> {
     let shared = Arc::clone(&control.shared);
     let workers = shared.open.len();
     // Channels without a bound of their own: no more can wait in them than there are permits.
@@ -142,7 +188,7 @@ pub fn run(control: &Control, listeners: Vec<TcpListener>) -> io::Result<()> {
     let runtime = worker::runtime()?;
     runtime.block_on(async {
         let sweeping = tokio::task::spawn_local(sweep(Arc::clone(&shared)));
-        let accepting = listener::accept(listeners, senders, Arc::clone(&shared));
+        let accepting = listener::accept(senders, Arc::clone(&shared));
         match first {
             Some(receiver) => {
                 tokio::join!(accepting, worker::run(Arc::clone(&shared), receiver));

@@ -7,6 +7,7 @@
 mod check;
 mod demo;
 mod explain;
+mod reload;
 mod run;
 mod support;
 mod usage;

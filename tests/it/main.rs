@@ -21,6 +21,7 @@ mod partial_chain;
 mod pins;
 mod pkits;
 mod refusals;
+mod reload;
 mod resumption;
 mod revocation;
 mod rules;

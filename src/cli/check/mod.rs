@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::generation::Generation;
+use crate::generation::{Generation, Loaded};
 use crate::process;
 use crate::upstream;
 
@@ -29,7 +29,7 @@ struct Findings {
 
 /// Checks a configuration and prints what there is to say, for people or as JSON.
 pub(super) fn check(config: &Chosen, as_json: bool) -> Exit {
-    let (generation, report) = start::load(config);
+    let Loaded { generation, report, .. } = start::load(config);
     let findings = generation.map(|generation| Findings {
         reached: probe(&generation),
         generation,

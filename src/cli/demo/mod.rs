@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use crate::app::Bound;
 use crate::config::Palette;
-use crate::process;
+use crate::generation::Loaded;
+use crate::process::{self, Duties};
 use crate::serve::{BindError, Stop};
 
 use super::print::{palette, print, print_error};
@@ -61,12 +62,13 @@ fn give(port: u16, once: bool) -> Result<Exit, DemoError> {
     let lines = Lines::listen()?;
     // Before the first file, so that no signal leaves one behind.
     let stop = Stop::default();
-    process::watch(stop.clone(), DRAIN_TIMEOUT)?;
+    let drain_timeout = || DRAIN_TIMEOUT;
+    process::watch(Duties { stop: stop.clone(), drain_timeout, reloads: None })?;
     let setup = Setup::new()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let app = runtime.block_on(App::start())?;
     let (path, config) = setup.write_config(port, app.address)?;
-    let (generation, report) = start::load(&Chosen { path, is_named: true });
+    let Loaded { generation, report, .. } = start::load(&Chosen { path, is_named: true });
     let Some(generation) = generation else {
         return Err(DemoError::Configuration(report.to_string()));
     };

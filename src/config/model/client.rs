@@ -6,7 +6,7 @@ use crate::config::report::Located;
 use crate::config::rule::Rule;
 
 /// `[site.client]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
     /// What becomes of a client without a verified certificate.
     pub mode: ClientMode,

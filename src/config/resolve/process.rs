@@ -28,6 +28,8 @@ pub(super) fn runtime(mut table: Table<'_>) -> Runtime {
     Runtime {
         workers: workers.and_then(|workers| workers.value),
         drain_timeout: table.duration("drain_timeout"),
+        watch: table.bool("watch"),
+        control_socket: table.path("control_socket").map(|path| path.value),
     }
 }
 

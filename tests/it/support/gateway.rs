@@ -8,7 +8,7 @@ use mtls_gateway::app::App;
 use mtls_gateway::config::{self, Source};
 use mtls_gateway::generation::Generation;
 use mtls_gateway::pki::Authority;
-use mtls_gateway::process::unix_now;
+use mtls_gateway::process::{self, Reloads, unix_now};
 use mtls_gateway::serve::{Control, Stop};
 
 use super::client::{Client, Connector};
@@ -18,6 +18,9 @@ use super::pki::Pki;
 use super::upstream::Upstream;
 use super::{PATIENCE, events};
 
+/// The configuration's name in the folder of a test's files.
+const CONFIG: &str = "gateway.toml";
+
 /// A gateway that is being described.
 pub struct Setup {
     pub pki: Pki,
@@ -25,6 +28,7 @@ pub struct Setup {
     sites: Vec<String>,
     process: String,
     workers: usize,
+    watch: bool,
 }
 
 impl Setup {
@@ -43,6 +47,7 @@ impl Setup {
             sites: vec![first],
             process: String::new(),
             workers: 1,
+            watch: false,
         }
     }
 
@@ -83,6 +88,12 @@ impl Setup {
         self
     }
 
+    /// Has reloads look at the files by themselves, too.
+    pub fn watching(mut self) -> Self {
+        self.watch = true;
+        self
+    }
+
     /// Builds, binds and runs it.
     pub fn start(self) -> Gateway {
         self.try_start().unwrap_or_else(|report| panic!("{report}"))
@@ -101,7 +112,9 @@ impl Setup {
             // A test may refuse more clients in a minute than anybody wants to read of.
             text.push_str("[log]\nrefusals_per_minute = \"unlimited\"\n");
         }
-        text.push_str(&format!("[runtime]\nworkers = {}\n", self.workers));
+        text.push_str(&format!("[runtime]\nworkers = {}\nwatch = {}\n", self.workers, self.watch));
+        // For reloads; what it starts from is the text itself.
+        std::fs::write(self.pki.folder().join(CONFIG), &text).unwrap();
         let generation = build(&self.pki, &text)?;
         let stop = Stop::default();
         let bound = App::bind(generation, stop.clone()).unwrap();
@@ -118,7 +131,7 @@ impl Setup {
 
 /// A configuration as the binary would build it.
 fn build(pki: &Pki, text: &str) -> Result<Generation, String> {
-    let path = pki.folder().join("gateway.toml");
+    let path = pki.folder().join(CONFIG);
     let (config, mut report) = config::parse(Source { path, text: text.to_owned() });
     let config = config.unwrap_or_else(|| panic!("{report}"));
     Generation::build(config, unix_now(), &mut report).ok_or_else(|| report.to_string())
@@ -173,7 +186,26 @@ impl Gateway {
     /// Reads every file anew, under another configuration, and puts it in force.
     pub fn put_in_force(&self, text: &str) {
         let generation = build(&self.pki, text);
-        self.control.replace(generation.unwrap_or_else(|report| panic!("{report}")));
+        let generation = generation.unwrap_or_else(|report| panic!("{report}"));
+        self.control.replace(generation).unwrap();
+    }
+
+    /// Has the gateway reload from its files, as the service does.
+    pub fn reloads(&self) -> Reloads {
+        let path = self.pki.folder().join(CONFIG);
+        let files = mtls_gateway::generation::load(&path, unix_now()).files;
+        process::start_reloads(self.control.clone(), path, files, None).unwrap()
+    }
+
+    /// Writes its configuration anew, with `from` as `to`.
+    pub fn rewrite(&self, from: &str, to: &str) {
+        assert!(self.text.contains(from), "{from:?} is not in:\n{}", self.text);
+        self.pki.write(CONFIG, &self.text.replace(from, to));
+    }
+
+    /// The addresses that it listens on now.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.control.addresses()
     }
 
     /// What can be done to it, and asked, while it runs.

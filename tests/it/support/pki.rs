@@ -39,7 +39,7 @@ impl Pki {
         self.write(&format!("{name}.ca.crt"), client_ca.certificate_pem());
     }
 
-    fn write(&self, file: &str, text: &str) {
+    pub fn write(&self, file: &str, text: &str) {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.folder.path().join(file);
         std::fs::write(&path, text).unwrap();

@@ -1,0 +1,118 @@
+//! What is different between two generations, for the people who changed it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::config::{Client, Located, Rule};
+use crate::identity::{Claims, timestamp_text};
+use crate::tls::revocation::ListFacts;
+
+use super::{Generation, Site};
+
+impl Generation {
+    /// What this generation has that `before` had not, and the other way round: one sentence each, by name, date
+    /// and fingerprint. Nothing if both say the same.
+    pub fn changes_since(&self, before: &Self) -> Vec<String> {
+        let mut changes = Vec::new();
+        let addresses = |generation: &Self| {
+            let listeners = generation.config.listeners.iter();
+            listeners.map(|listener| listener.address.value).collect::<BTreeSet<_>>()
+        };
+        sets("listener", &addresses(before), &addresses(self), &mut changes);
+        for site in &self.sites {
+            match before.sites.iter().find(|old| name(old) == name(site)) {
+                Some(old) => of_site(old, site, &mut changes),
+                None => changes.push(format!("site {}: new", name(site))),
+            }
+        }
+        for old in &before.sites {
+            if !self.sites.iter().any(|site| name(site) == name(old)) {
+                changes.push(format!("site {}: gone", name(old)));
+            }
+        }
+        for (what, is_other) in [
+            ("[limits]", before.config.limits != self.config.limits),
+            ("[log]", before.config.log != self.config.log),
+            ("[runtime]", before.config.runtime != self.config.runtime),
+        ] {
+            if is_other {
+                changes.push(format!("{what}: changed"));
+            }
+        }
+        changes
+    }
+}
+
+/// A site is the same as another if its first name is.
+fn name(site: &Site) -> String {
+    let first = site.config.server_names.first();
+    first.map_or_else(String::new, |name| name.value.to_string())
+}
+
+fn of_site(old: &Site, new: &Site, changes: &mut Vec<String>) {
+    let mut found = Vec::new();
+    if let (Some(old), Some(new)) = (old.facts.server.first(), new.facts.server.first())
+        && old.sha256 != new.sha256
+    {
+        found.push(format!("certificate {} in place of {}", shown(new), shown(old)));
+    }
+    let names = |site: &Site| {
+        site.config.server_names.iter().map(|name| name.value.to_string()).collect::<BTreeSet<_>>()
+    };
+    sets("server name", &names(old), &names(new), &mut found);
+    let anchors = |site: &Site| site.facts.anchors.iter().map(shown).collect::<BTreeSet<_>>();
+    sets("client CA", &anchors(old), &anchors(new), &mut found);
+    let lists = |site: &Site| site.facts.lists.iter().map(list).collect::<BTreeSet<_>>();
+    sets("revocation list", &lists(old), &lists(new), &mut found);
+    let rules = |rules: &[Located<Rule>]| {
+        rules.iter().map(|rule| rule.value.to_string()).collect::<BTreeSet<_>>()
+    };
+    let (a, b) = (&old.config, &new.config);
+    sets("allow", &rules(&a.client.allow), &rules(&b.client.allow), &mut found);
+    sets("deny", &rules(&a.client.deny), &rules(&b.client.deny), &mut found);
+    if a.upstream.value != b.upstream.value {
+        let (old, new) = (&a.upstream.value, &b.upstream.value);
+        found.push(format!(
+            "upstream {}{} in place of {}{}",
+            new.endpoint, new.base, old.endpoint, old.base
+        ));
+    }
+    for (what, is_other) in [
+        ("[site.client]", without_rules(&a.client) != without_rules(&b.client)),
+        ("[site.identity_headers]", a.identity_headers != b.identity_headers),
+        ("[site.tls]", a.tls != b.tls),
+        ("[site.timeouts]", a.timeouts != b.timeouts),
+        ("[site.limits]", a.limits != b.limits),
+    ] {
+        if is_other {
+            found.push(format!("{what} changed"));
+        }
+    }
+    let name = name(new);
+    changes.extend(found.into_iter().map(|change| format!("site {name}: {change}")));
+}
+
+/// The rules are told one by one.
+fn without_rules(client: &Client) -> Client {
+    Client { allow: Vec::new(), deny: Vec::new(), ..client.clone() }
+}
+
+fn sets<T: fmt::Display + Ord>(
+    what: &str,
+    old: &BTreeSet<T>,
+    new: &BTreeSet<T>,
+    changes: &mut Vec<String>,
+) {
+    changes.extend(new.difference(old).map(|one| format!("{what} {one} added")));
+    changes.extend(old.difference(new).map(|one| format!("{what} {one} removed")));
+}
+
+fn shown(claims: &Claims) -> String {
+    let (until, sha256) = (claims.not_after_text(), claims.fingerprint());
+    format!("`{}` (until {until}, sha256 {sha256})", claims.subject)
+}
+
+fn list(list: &ListFacts) -> String {
+    let next = list.next_update.map_or_else(|| "never".to_owned(), timestamp_text);
+    format!("of `{}` ({} entries, next update {next})", list.issuer, list.entries)
+}

@@ -1,0 +1,157 @@
+//! The control socket: how `mtls-gateway reload` asks a gateway that runs, and hears what came of it.
+//!
+//! One word a connection, answered by one JSON object. Who may connect is decided by the mode of the socket
+//! file: its owner, and root.
+
+use std::fs::{self, Permissions};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tracing::{debug, warn};
+
+use super::reload::Reloads;
+
+/// The socket's name in its folder.
+const FILE_NAME: &str = "control.sock";
+
+/// Far longer than any word that is understood.
+const WORD_BYTES_MAX: u64 = 64;
+
+/// How long whoever connects may take to say it, and to read the answer.
+const TALK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a reload may take before whoever asked for it gives up: more than it can.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Far more than any report.
+const REPLY_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Where a service listens that says nothing of it: in the folder that systemd made for it. A gateway that was
+/// started by hand has none, and takes the place of no other.
+pub fn own_path() -> Option<PathBuf> {
+    // Several are divided by colons.
+    let folders = std::env::var_os("RUNTIME_DIRECTORY")?;
+    let folder = std::env::split_paths(&folders).next().filter(|folder| folder.is_absolute())?;
+    Some(folder.join(FILE_NAME))
+}
+
+/// Where to look for a gateway that says nothing of it.
+pub fn usual_path() -> PathBuf {
+    own_path().unwrap_or_else(|| Path::new("/run/mtls-gateway").join(FILE_NAME))
+}
+
+/// What a gateway answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Whether it was done.
+    pub is_done: bool,
+    /// What is different now, a sentence each.
+    pub changes: Vec<String>,
+    /// The report, as `check` prints it.
+    pub report: String,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Nobody listens there.
+    #[error("no gateway listens at `{}`: {source}", path.display())]
+    Unreachable {
+        /// The socket that was asked.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It broke off.
+    #[error("the gateway at `{}` gave no answer: {source}", path.display())]
+    Broken {
+        /// The socket that was asked.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Listens at `path`, in place of whatever listened there before, and answers for as long as the process lives.
+///
+/// # Errors
+/// A folder that is not there or may not be written to, or a thread that the system refuses.
+pub fn listen(path: &Path, reloads: Reloads) -> io::Result<()> {
+    // Made beside its place and renamed into it: nobody ever finds a socket that does not answer.
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    let beside = PathBuf::from(beside);
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&beside)?;
+    fs::set_permissions(&beside, Permissions::from_mode(0o600))?;
+    fs::rename(&beside, path)?;
+    thread::Builder::new().name("control".to_owned()).spawn(move || {
+        for stream in listener.incoming() {
+            // One after the other: what is asked for here is done one after the other as well.
+            let answered = stream.and_then(|stream| answer(&stream, &reloads));
+            if let Err(error) = answered {
+                debug!(%error, "a question on the control socket came to nothing");
+            }
+        }
+        warn!("the control socket has closed");
+    })?;
+    Ok(())
+}
+
+fn answer(stream: &UnixStream, reloads: &Reloads) -> io::Result<()> {
+    stream.set_read_timeout(Some(TALK_TIMEOUT))?;
+    stream.set_write_timeout(Some(TALK_TIMEOUT))?;
+    let mut word = String::new();
+    BufReader::new(stream).take(WORD_BYTES_MAX).read_line(&mut word)?;
+    let reply = match word.trim_end() {
+        "reload" => match reloads.wait() {
+            Some(outcome) => json!({
+                "done": outcome.is_applied,
+                "changes": outcome.changes,
+                "report": outcome.report,
+            }),
+            None => refusal("too many reloads are waiting already\n"),
+        },
+        _ => refusal("this gateway does not know that word; is it of another version?\n"),
+    };
+    let mut stream = stream;
+    writeln!(stream, "{reply}")
+}
+
+fn refusal(why: &str) -> Value {
+    json!({ "done": false, "changes": [], "report": why })
+}
+
+/// Asks the gateway that listens at `path`.
+///
+/// # Errors
+/// [`AskError`].
+pub fn ask(path: &Path, word: &str) -> Result<Reply, AskError> {
+    let unreachable = |source| AskError::Unreachable { path: path.to_owned(), source };
+    let broken = |source| AskError::Broken { path: path.to_owned(), source };
+    let stream = UnixStream::connect(path).map_err(unreachable)?;
+    let text = || {
+        stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
+        stream.set_write_timeout(Some(TALK_TIMEOUT))?;
+        writeln!(&stream, "{word}")?;
+        let mut text = String::new();
+        (&stream).take(REPLY_BYTES_MAX).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = text().map_err(broken)?;
+    let reply: Value = serde_json::from_str(&text).map_err(|error| broken(error.into()))?;
+    let changes = reply["changes"].as_array().into_iter().flatten();
+    Ok(Reply {
+        is_done: reply["done"] == true,
+        changes: changes.filter_map(|change| change.as_str().map(str::to_owned)).collect(),
+        report: reply["report"].as_str().unwrap_or_default().to_owned(),
+    })
+}

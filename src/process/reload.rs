@@ -1,0 +1,250 @@
+//! Reloading: everything that can be reloaded, in one way, whatever asked for it. Read everything, build a
+//! whole generation aside, swap one pointer. Any problem keeps the old generation in force.
+//!
+//! On a thread of its own, so that no worker waits for a file. It also looks at the files by itself, and
+//! reloads when what is in them has changed.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracing::{error, info, warn};
+
+use crate::config::{Problem, Report, Severity};
+use crate::generation::{self, Files, Generation, Loaded};
+use crate::observe::logging;
+use crate::serve::Control;
+
+use super::unix_now;
+
+/// How often the files are looked at.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long files must stand still before they are read: whoever replaces a certificate replaces its key next.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// How long a problem is put down to files that are being replaced, after the last of them was touched.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long a reload waits for files to stand still, or for the rest of them, in all.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Requests that wait for the one that runs; they are then answered by one reload together.
+const REQUESTS_MAX: usize = 64;
+
+/// What came of a reload.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Whether the new generation is in force.
+    pub is_applied: bool,
+    /// What is different now, a sentence each.
+    pub changes: Vec<String>,
+    /// The report, as `check` prints it; empty if there is nothing to report.
+    pub report: String,
+}
+
+/// Asks for reloads.
+#[derive(Clone)]
+pub struct Reloads {
+    requests: SyncSender<Request>,
+}
+
+/// Whoever asks may want to hear what came of it.
+type Request = Option<SyncSender<Arc<Outcome>>>;
+
+impl Reloads {
+    /// Asks for a reload without waiting. With as many waiting already as can, one of those will do.
+    pub fn ask(&self) {
+        match self.requests.try_send(None) {
+            Ok(()) | Err(TrySendError::Full(_)) => {}
+            Err(TrySendError::Disconnected(_)) => {
+                error!("reloading has ended; restart the gateway");
+            }
+        }
+    }
+
+    /// Asks for a reload and waits for it; `None` if there are too many waiting, or none will come.
+    pub fn wait(&self) -> Option<Arc<Outcome>> {
+        let (reply, outcome) = sync_channel(1);
+        self.requests.try_send(Some(reply)).ok()?;
+        outcome.recv().ok()
+    }
+}
+
+/// Starts the thread that reloads. `files` are those that the generation in force was built from.
+///
+/// # Errors
+/// A thread that the system refuses.
+pub fn start(
+    control: Control,
+    path: PathBuf,
+    files: Vec<PathBuf>,
+    log: Option<logging::Handle>,
+) -> io::Result<Reloads> {
+    let (requests, receiver) = sync_channel(REQUESTS_MAX);
+    thread::Builder::new().name("reload".to_owned()).spawn(move || {
+        let files = Files::look(&files, &Files::default());
+        let reloader = Reloader { control, path, files, touched: None, log };
+        reloader.run(&receiver);
+    })?;
+    Ok(Reloads { requests })
+}
+
+struct Reloader {
+    control: Control,
+    path: PathBuf,
+    /// As they were when they were looked at last.
+    files: Files,
+    /// When they were seen to change last.
+    touched: Option<Instant>,
+    log: Option<logging::Handle>,
+}
+
+impl Reloader {
+    fn run(mut self, requests: &Receiver<Request>) {
+        loop {
+            match requests.recv_timeout(WATCH_INTERVAL) {
+                Ok(first) => {
+                    let mut asked = vec![first];
+                    asked.extend(requests.try_iter());
+                    let outcome = Arc::new(self.reload());
+                    // Who does not wait any more does not miss it.
+                    asked
+                        .into_iter()
+                        .flatten()
+                        .for_each(|reply| _ = reply.send(Arc::clone(&outcome)));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if !self.control.generation().config.runtime.watch {
+                        continue;
+                    }
+                    let before = self.files.clone();
+                    if self.look() && !self.files.hold_the_same_as(&before) {
+                        self.reload();
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Looks at the files again; whether one was touched.
+    fn look(&mut self) -> bool {
+        let now = Files::look(&self.files.paths(), &self.files);
+        let is_touched = now != self.files;
+        if is_touched {
+            self.touched = Some(Instant::now());
+        }
+        self.files = now;
+        is_touched
+    }
+
+    /// Whether the files are likely to be in the middle of being replaced.
+    fn is_being_replaced(&self) -> bool {
+        self.touched.is_some_and(|at| at.elapsed() < GRACE) || self.files.is_younger_than(GRACE)
+    }
+
+    fn reload(&mut self) -> Outcome {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.await_quiet(deadline);
+            let Loaded { generation, mut report, files } = generation::load(&self.path, unix_now());
+            let is_other = self.files.replace_paths(files);
+            // What changed while it was read may have been read half.
+            let touched = self.touched;
+            let is_stale = self.look() || is_other;
+            if is_other {
+                // Seen for the first time is not touched.
+                self.touched = touched;
+            }
+            if Instant::now() < deadline
+                && (is_stale || generation.is_none() && self.is_being_replaced())
+            {
+                rest();
+                continue;
+            }
+            let Some(generation) = generation else {
+                return refused(&report);
+            };
+            return match self.apply(generation, &mut report) {
+                Some(changes) => applied(changes, &report),
+                None => refused(&report),
+            };
+        }
+    }
+
+    fn await_quiet(&mut self, deadline: Instant) {
+        self.look();
+        if !self.is_being_replaced() {
+            return;
+        }
+        let mut since = Instant::now();
+        while since.elapsed() < QUIET && Instant::now() < deadline {
+            rest();
+            if self.look() {
+                since = Instant::now();
+            }
+        }
+    }
+
+    /// Puts a generation in force; the answer is what is different then. `None` after a problem was reported.
+    fn apply(&mut self, generation: Generation, report: &mut Report) -> Option<Vec<String>> {
+        let (before, workers) = (self.control.generation(), generation.workers());
+        let changes = generation.changes_since(&before);
+        let log = generation.config.log.clone();
+        let listeners = generation.config.listeners.clone();
+        if workers != self.control.workers() {
+            let serving = self.control.workers();
+            let what = format!("`workers` is {workers} now, and {serving} go on serving");
+            report.warning_nowhere(what).fix("restart the gateway for this to take effect");
+        }
+        if let Err(error) = self.control.replace(generation) {
+            let listener = listeners.iter().find(|one| one.address.value == error.address());
+            let span = listener.map_or(0..0, |listener| listener.address.span.clone());
+            report.error(&span, error.to_string());
+            return None;
+        }
+        if let Some(handle) = &self.log {
+            handle.replace(&log);
+        }
+        Some(changes)
+    }
+}
+
+fn applied(changes: Vec<String>, report: &Report) -> Outcome {
+    log_problems(report);
+    for change in &changes {
+        info!(target: "reload", "{change}");
+    }
+    info!(target: "reload", changes = changes.len(), "reloaded");
+    Outcome { is_applied: true, changes, report: report.to_string() }
+}
+
+fn refused(report: &Report) -> Outcome {
+    log_problems(report);
+    error!(target: "reload", "not reloaded: what was in force before stays in force");
+    Outcome { is_applied: false, changes: Vec::new(), report: report.to_string() }
+}
+
+/// Waits a little for files, which give no sign of their own.
+#[expect(clippy::disallowed_methods, reason = "whoever writes a file tells nobody")]
+fn rest() {
+    thread::sleep(QUIET / 5);
+}
+
+/// A gateway says what somebody should look at where its operator looks: in the log.
+pub fn log_problems(report: &Report) {
+    let file = report.path().display().to_string();
+    for problem in report.problems() {
+        let Problem { what, seen, why, fix, .. } = problem;
+        let line = problem.place.as_ref().map(|place| place.line);
+        let (seen, why, fix) = (seen.as_deref(), why.as_deref(), fix.as_deref());
+        match problem.severity {
+            Severity::Error => error!(file, line, seen, why, fix, "{what}"),
+            Severity::Warning => warn!(file, line, seen, why, fix, "{what}"),
+        }
+    }
+}
