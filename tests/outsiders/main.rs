@@ -19,5 +19,6 @@ mod legacy;
 mod material;
 mod process;
 mod python;
+mod revocation;
 mod s_client;
 mod stage;

@@ -108,14 +108,22 @@ impl List {
         self.scope.covers(&self.der, certificate)
     }
 
+    /// Whether both are of one issuer, say that they are of one key, and have one scope. Lists that do not
+    /// name their key may be of two.
     pub(super) fn is_for_the_same(&self, other: &Self) -> bool {
-        self.issuer() == other.issuer()
-            && self.part(&self.key_id) == other.part(&other.key_id)
-            && self.scope.text(&self.der) == other.scope.text(&other.der)
+        let key_id = self.part(&self.key_id);
+        !key_id.is_empty()
+            && key_id == other.part(&other.key_id)
+            && self.issuer() == other.issuer()
+            && self.has_the_scope_of(other)
     }
 
-    pub(super) fn is_older_than(&self, other: &Self) -> bool {
-        self.age() < other.age()
+    pub(super) fn has_the_scope_of(&self, other: &Self) -> bool {
+        self.scope.text(&self.der) == other.scope.text(&other.der)
+    }
+
+    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
+        self.age() > other.age()
     }
 
     fn age(&self) -> (i64, usize, &[u8]) {

@@ -49,12 +49,12 @@ pub(in crate::tls) struct Asked<'a> {
 }
 
 impl RevocationLists {
-    /// Keeps the newest list for each issuer, key and scope.
+    /// Keeps the newest list for each issuer, key and scope, as far as the lists say which key that is.
     pub(in crate::tls) fn newest_of(lists: Vec<List>) -> Self {
         let mut kept: Vec<Arc<List>> = Vec::new();
         for list in lists {
             match kept.iter_mut().find(|other| other.is_for_the_same(&list)) {
-                Some(other) if other.is_older_than(&list) => *other = Arc::new(list),
+                Some(other) if list.is_newer_than(other) => *other = Arc::new(list),
                 Some(_) => {}
                 None => kept.push(Arc::new(list)),
             }
@@ -111,10 +111,10 @@ impl RevocationLists {
             return advise(refuse(Reason::CrlMissing, why), advice);
         };
         let may_sign = issuer.key_usage.is_none_or(KeyUsage::may_sign_lists);
-        let signed = meant
-            .iter()
-            .find(|list| may_sign && list.is_signed_by(issuer.key, Algorithms::of(rules)));
-        let Some(list) = signed else {
+        let is_signed =
+            |list: &&&List| may_sign && list.is_signed_by(issuer.key, Algorithms::of(rules));
+        let signed: Vec<_> = meant.iter().filter(is_signed).copied().collect();
+        let Some(list) = that_holds(&signed, now) else {
             let file = first.file().display();
             let why = if may_sign {
                 format!(
@@ -130,7 +130,12 @@ impl RevocationLists {
             );
             return advise(refuse(Reason::CrlUnreadable, why), advice);
         };
-        if let Some(revoked) = list.find(certificate.serial) {
+        // An older list of the same scope may name what was released since. One of another scope is heard.
+        let is_superseded = |list: &List| {
+            signed.iter().any(|other| other.has_the_scope_of(list) && other.is_newer_than(list))
+        };
+        let mut heard = signed.iter().filter(|list| !is_superseded(list));
+        if let Some(revoked) = heard.find_map(|list| list.find(certificate.serial)) {
             let (at, reason) = (timestamp_text(revoked.at), revoked.reason);
             return refuse(Reason::Revoked, format!("that was revoked at {at}, reason {reason}"));
         }
@@ -189,6 +194,14 @@ impl RevocationLists {
         };
         self.iter().map(facts).collect()
     }
+}
+
+/// Of the lists that are meant for a certificate, the one that says whether the news is fresh: the newest that
+/// has begun.
+fn that_holds<'a>(lists: &[&'a List], now: i64) -> Option<&'a List> {
+    let begun = lists.iter().filter(|list| list.this_update() <= now);
+    let newest = begun.max_by_key(|list| list.this_update());
+    newest.or_else(|| lists.iter().min_by_key(|list| list.this_update())).copied()
 }
 
 /// A list, for people who ask.
