@@ -31,7 +31,7 @@ type Lines<S> = Box<dyn Layer<S> + Send + Sync>;
 impl Handle {
     /// Logs from now on as `log` says. Its filter must have passed [`check`].
     pub fn replace(&self, log: &Log) {
-        if let (Some(handle), Ok(filter)) = (&self.filter, EnvFilter::try_new(&log.level.value)) {
+        if let (Some(handle), Ok(filter)) = (&self.filter, filter(&log.level.value)) {
             // Fails only where nothing is logged any more.
             let _ = handle.reload(filter);
         }
@@ -44,7 +44,7 @@ impl Handle {
 /// # Errors
 /// What the filter's reader complains of.
 pub fn check(log: &Log) -> Result<(), ParseError> {
-    EnvFilter::try_new(&log.level.value).map(drop)
+    filter(&log.level.value).map(drop)
 }
 
 /// Starts logging to standard error. `RUST_LOG` wins over the configured level. A second call in one
@@ -54,8 +54,8 @@ pub fn check(log: &Log) -> Result<(), ParseError> {
 /// A filter that cannot be read.
 pub fn start(log: &Log) -> Result<Option<Handle>, ParseError> {
     let (filter, is_configured) = match std::env::var(EnvFilter::DEFAULT_ENV) {
-        Ok(filter) if !filter.is_empty() => (EnvFilter::try_new(filter)?, false),
-        _ => (EnvFilter::try_new(&log.level.value)?, true),
+        Ok(text) if !text.is_empty() => (filter(&text)?, false),
+        _ => (filter(&log.level.value)?, true),
     };
     let (filter, filter_handle) = reload::Layer::new(filter);
     let (lines, lines_handle) = reload::Layer::new(lines(log));
@@ -65,10 +65,33 @@ pub fn start(log: &Log) -> Result<Option<Handle>, ParseError> {
     Ok(started.ok().map(|()| Handle { filter, lines: lines_handle }))
 }
 
+/// A filter, in which the TLS library has no say of its own: it warns of each odd ClientHello, at any length, and
+/// the gateway tells of that itself. Who wants to hear it names it: `info,rustls=warn`.
+fn filter(text: &str) -> Result<EnvFilter, ParseError> {
+    if text.trim().eq_ignore_ascii_case("off") {
+        return EnvFilter::try_new(text);
+    }
+    EnvFilter::try_new(format!("rustls=error,{text}"))
+}
+
 fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(log: &Log) -> Lines<S> {
     let layer = fmt::layer().with_writer(io::stderr);
     match log.format {
         LogFormat::Text => layer.with_ansi(terminal::is_coloured(&io::stderr())).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filter;
+
+    #[test]
+    fn the_tls_library_is_heard_only_where_it_is_named() {
+        let shown = |text| filter(text).unwrap().to_string();
+        assert!(shown("info").contains("rustls=error"));
+        assert!(shown("info,rustls=warn").contains("rustls=warn"));
+        assert!(!shown("info,rustls=warn").contains("rustls=error"));
+        assert_eq!(shown("off"), "off");
     }
 }
