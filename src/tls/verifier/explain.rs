@@ -4,6 +4,9 @@
 //! found by looking at the presented certificates beside the dates and keys that are known. What is not
 //! a matter of one certificate, but of the way to a CA, is told by [`nearest`](super::nearest).
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use rustls::pki_types::CertificateDer;
 
 use crate::config::Legacy;
@@ -11,12 +14,18 @@ use crate::identity::{Claims, timestamp_text};
 use crate::policy::{Reason, Refusal};
 
 use super::super::algorithms::Algorithms;
-use super::super::material::{Certificate, key_flaw};
+use super::super::material::{Certificate, Signature, key_flaw};
 use super::anchors::Anchors;
 use super::{nearest, usage};
 
 /// How many presented certificates are looked at for a message.
 const LOOKED_AT_MAX: usize = 16;
+
+/// How many signatures are checked for a message, which any stranger can ask for.
+const SIGNATURES_MAX: usize = 24;
+
+/// SHA-256 of a certificate, and of the one that may have signed it.
+type Pair = ([u8; 32], [u8; 32]);
 
 /// All that is known when a certificate was refused.
 pub(super) struct Scene<'a> {
@@ -29,6 +38,8 @@ pub(super) struct Scene<'a> {
     pub(super) algorithms: Algorithms,
     /// Unix time.
     pub(super) now: i64,
+    /// Signatures that were checked: of whom, by whom.
+    checked: RefCell<HashMap<Pair, Signature>>,
 }
 
 impl<'a> Scene<'a> {
@@ -50,7 +61,24 @@ impl<'a> Scene<'a> {
             helpers,
             algorithms,
             now,
+            checked: RefCell::default(),
         }
+    }
+
+    /// Whether `issuer` signed `certificate`, checked once. Words are not worth much work: what is beyond the
+    /// first few signatures counts as wrong.
+    pub(super) fn signature(&self, certificate: &Certificate, issuer: &Certificate) -> Signature {
+        let mut checked = self.checked.borrow_mut();
+        let pair = (certificate.claims.sha256, issuer.claims.sha256);
+        if let Some(known) = checked.get(&pair) {
+            return *known;
+        }
+        if checked.len() >= SIGNATURES_MAX {
+            return Signature::Wrong;
+        }
+        let signature = certificate.signature_under(issuer, self.algorithms);
+        checked.insert(pair, signature);
+        signature
     }
 
     /// The certificates that clients and operator provided, the client's own first.

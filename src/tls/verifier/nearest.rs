@@ -6,9 +6,9 @@
 
 use rustls::pki_types::CertificateDer;
 
+use crate::identity::attributes;
 use crate::policy::{Reason, Refusal};
 
-use super::super::algorithms::Algorithms;
 use super::super::material::{Certificate, Signature};
 use super::anchors::is_in_force;
 use super::explain::{Scene, expired, explain, not_yet_valid, refuse, unsupported};
@@ -38,7 +38,7 @@ pub(super) fn explain_break(scene: &Scene<'_>) -> Refusal {
         return explain(&error, scene);
     }
     let mut both = walk.anchors.iter().chain(&walk.others);
-    if both.any(|ca| top.signature_under(ca, scene.algorithms) == Signature::Unchecked) {
+    if both.any(|ca| scene.signature(top, ca) == Signature::Unchecked) {
         return unsupported(scene);
     }
     // Those that did sign it were followed already, or the walk would have gone on.
@@ -59,17 +59,13 @@ struct Walk<'a> {
     anchors: Vec<&'a Certificate>,
     /// The other certificates that do.
     others: Vec<&'a Certificate>,
-    algorithms: Algorithms,
+    scene: &'a Scene<'a>,
 }
 
 impl<'a> Walk<'a> {
     fn up(scene: &'a Scene<'_>) -> Self {
-        let mut walk = Self {
-            steps: vec![&scene.own],
-            anchors: Vec::new(),
-            others: Vec::new(),
-            algorithms: scene.algorithms,
-        };
+        let mut walk =
+            Self { steps: vec![&scene.own], anchors: Vec::new(), others: Vec::new(), scene };
         while walk.steps.len() <= STEPS_MAX {
             let top = walk.top();
             walk.anchors = named_as_issuer(scene.anchors.certificates(), top);
@@ -93,7 +89,7 @@ impl<'a> Walk<'a> {
     }
 
     fn is_signed_by(&self, issuer: &Certificate) -> bool {
-        self.top().signature_under(issuer, self.algorithms) == Signature::Right
+        self.scene.signature(self.top(), issuer) == Signature::Right
     }
 }
 
@@ -248,6 +244,7 @@ fn closest<'a>(scene: &'a Scene<'_>, issuer: &str) -> Option<(&'a Certificate, S
 }
 
 /// The organisation in a name by RFC 4514. CAs of one house carry the same.
-fn organisation(name: &str) -> Option<&str> {
-    name.split(',').find_map(|part| part.strip_prefix("O="))
+fn organisation(name: &str) -> Option<String> {
+    let attributes = attributes(name).ok()?.into_iter().flatten();
+    attributes.filter(|attribute| attribute.key == "O").map(|attribute| attribute.value).next()
 }
