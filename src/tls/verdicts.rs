@@ -13,6 +13,9 @@ use crate::identity::Identity;
 /// Chains that are remembered; a site has few callers, and one entry is a few KiB.
 const COUNT_MAX: usize = 1024;
 
+/// The longest chain that is remembered. Who sends junk along is verified each time.
+const CHAIN_BYTES_MAX: usize = 16 * 1024;
+
 /// A chain as the key of a verdict: SHA-256 over every certificate with its length.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ChainHash([u8; 32]);
@@ -50,6 +53,10 @@ impl Verdicts {
 
     /// Remembers an admission that was reached at `now`, Unix time.
     pub(super) fn put(&self, chain: ChainHash, identity: &Arc<Identity>, now: i64) {
+        let bytes: usize = identity.chain().iter().map(Vec::len).sum();
+        if bytes > CHAIN_BYTES_MAX {
+            return;
+        }
         let mut verdicts = self.verdicts();
         if verdicts.len() >= COUNT_MAX {
             // Rare, and then as good as any order: all start anew.
@@ -67,5 +74,28 @@ impl Verdicts {
 impl std::fmt::Debug for ChainHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ChainHash({:02x?})", &self.0[..4])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Claims;
+    use crate::pki::Authority;
+
+    #[test]
+    fn a_chain_with_junk_is_verified_each_time() {
+        let caller = Authority::root("CA").unwrap().client("caller").issue().unwrap();
+        let own = caller.der();
+        let claims = Claims::from_der(own).unwrap();
+        let verdicts = Verdicts::default();
+        for (junk, is_remembered) in [(0, true), (CHAIN_BYTES_MAX, false)] {
+            let junk = CertificateDer::from(vec![0; junk]);
+            let chain = vec![own.to_vec(), junk.to_vec()];
+            let identity = Arc::new(Identity::of_verified(claims.clone(), chain, 9));
+            let hash = ChainHash::of(own, &[junk]);
+            verdicts.put(hash, &identity, 1);
+            assert_eq!(verdicts.get(hash, 2).is_some(), is_remembered);
+        }
     }
 }

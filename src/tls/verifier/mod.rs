@@ -200,13 +200,15 @@ impl ClientVerifier {
         let claims = Claims::from_der(end_entity).map_err(|malformed| {
             Refusal::new(Reason::Malformed, format!("presented what is {malformed}"))
         })?;
+        // First, because nothing can be proved with a key that is not accepted, whatever else is wrong.
+        usage::check_key(&claims, self.algorithms)?;
         let Path { cas, valid_until } = if self.rules.pinned_spki_sha256.is_empty() {
             self.judge_path(end_entity, &claims, intermediates, now)?
         } else {
             pinned::check(&claims, &self.rules, now)?;
             Path { cas: Vec::new(), valid_until: claims.not_after }
         };
-        usage::check_end_entity(&claims, self.rules.extended_key_usage, self.algorithms)?;
+        usage::check_end_entity(&claims, self.rules.extended_key_usage)?;
         let rule = policy::admit(&self.rules, &claims).map_err(|denial| {
             let sentence = format!("presented a certificate that is not admitted: {denial}");
             Refusal::new(Reason::NotAllowed, sentence).advising(denial.advice())

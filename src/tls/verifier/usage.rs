@@ -30,11 +30,7 @@ impl ExtendedKeyUsageValidator for Purpose {
 }
 
 /// Judges the client's own certificate.
-pub(super) fn check_end_entity(
-    claims: &Claims,
-    rule: ExtendedKeyUsage,
-    algorithms: Algorithms,
-) -> Result<(), Refusal> {
+pub(super) fn check_end_entity(claims: &Claims, rule: ExtendedKeyUsage) -> Result<(), Refusal> {
     check_readable(claims, "a certificate that")?;
     // RFC 8446 section 4.4.2.2; TLS 1.2 clients sign with it just the same.
     if let Some(key) = claims.usage.key.filter(|key| !key.may_sign()) {
@@ -53,8 +49,12 @@ pub(super) fn check_end_entity(
              `extended_key_usage = \"if_present\"` in `[site.client]`",
         ));
     }
-    // webpki judges the keys that sign certificates; this one signs the handshake, where rustls would
-    // refuse it as if the client had not proved anything.
+    Ok(())
+}
+
+/// Judges the client's own key. webpki judges the keys that sign certificates; this one signs the handshake,
+/// where rustls would refuse it as if the client had not proved anything.
+pub(super) fn check_key(claims: &Claims, algorithms: Algorithms) -> Result<(), Refusal> {
     if let Some(flaw) = key_flaw(claims, algorithms) {
         let sentence = format!("presented a certificate whose key is {flaw}: {}", claims.key);
         return Err(
