@@ -50,6 +50,7 @@ pub(super) fn client(mut table: Table<'_>, reader: &Reader<'_>) -> Client {
         crl_expired: crl_expired(&mut table),
     };
     trust::nothing_of_paths(&table, &client, reader);
+    trust::nothing_of_lists(&table, reader);
     client
 }
 

@@ -50,6 +50,21 @@ pub(super) fn nothing_of_paths(table: &Table<'_>, client: &Client, reader: &Read
     }
 }
 
+/// Warns of what only says how lists are used, where there is none: it looks as if revocation were on.
+pub(super) fn nothing_of_lists(table: &Table<'_>, reader: &Reader<'_>) {
+    if table.has("crl") || table.has("pinned_spki_sha256") {
+        return;
+    }
+    for name in ["crl_check", "crl_missing", "crl_expired"] {
+        let Some(span) = table.span(name) else { continue };
+        let mut report = reader.report.borrow_mut();
+        report
+            .warning(&span, format!("`{name}` has no effect without `crl`"))
+            .why("nobody asks whether a certificate was revoked")
+            .fix("name the revocation lists of your CAs: `crl = \"ca/clients.crl\"`, or remove it");
+    }
+}
+
 /// `client_ca`, which has to be there unless keys are pinned, and then must not.
 pub(super) fn client_ca(
     site: &mut Table<'_>,
