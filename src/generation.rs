@@ -3,7 +3,7 @@
 //! A generation is built whole or not at all: every file that the configuration names is read, and each
 //! problem put into the report.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{self, Config, Faulty, Report};
@@ -62,20 +62,25 @@ pub struct Loaded {
     pub generation: Option<Generation>,
     /// What there is to say.
     pub report: Report,
-    /// The configuration and, as far as it could be read, the files and folders that it names.
-    pub files: Vec<PathBuf>,
+    /// The configuration and, as far as it could be read, the files and folders that it names, as they looked
+    /// before they were read.
+    pub files: Files,
 }
 
 /// Loads a configuration and every file that it names; `now` is Unix time. `check`, the start and each reload
 /// go through here, so that they cannot differ in what they accept.
 pub fn load(path: &Path, now: i64) -> Loaded {
-    let mut named = vec![path.to_owned()];
+    let mut files = Files::glance(&[path.to_owned()]);
+    let mut glance_at = |sites: &[config::Site]| {
+        let paths: Vec<_> = std::iter::once(path.to_owned()).chain(files::named(sites)).collect();
+        files.follow(Files::glance(&paths));
+    };
     let (config, mut report) = match config::load(path) {
         Ok(loaded) => loaded,
         Err(Faulty { mut report, sites }) => {
-            named.extend(files::named(&sites));
+            glance_at(&sites);
             judge_sites(&sites, now, &mut report);
-            return Loaded { generation: None, report, files: named };
+            return Loaded { generation: None, report, files };
         }
     };
     if let Err(error) = logging::check(&config.log) {
@@ -84,9 +89,9 @@ pub fn load(path: &Path, now: i64) -> Loaded {
             .seen(error.to_string())
             .fix("write a level such as `info`, or a filter such as `info,mtls_gateway=debug`");
     }
-    named.extend(files::named(&config.sites));
+    glance_at(&config.sites);
     let generation = Generation::build(config, now, &mut report);
-    Loaded { generation, report, files: named }
+    Loaded { generation, report, files }
 }
 
 impl Generation {

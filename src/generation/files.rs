@@ -42,11 +42,13 @@ pub struct Files {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
-    /// A file: how it looked from outside, and its SHA-256.
-    File(Look, [u8; 32]),
+    /// A file: how it looked from outside, and its SHA-256, if it was read.
+    File(Look, Option<[u8; 32]>),
     /// None, or none that may be read.
     Unreadable(io::ErrorKind),
 }
+
+type Content = (Look, Option<[u8; 32]>);
 
 /// What changes whenever a file is written or replaced, and costs no reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,18 +73,35 @@ impl From<&Metadata> for Look {
 }
 
 impl Files {
+    /// How the files at these paths look from outside, which costs no reading. For just before they are read by
+    /// somebody else: what changes from then on is seen to.
+    pub(super) fn glance(paths: &[PathBuf]) -> Self {
+        Self::of(paths, &|path| {
+            let look = fs::metadata(path).map(|metadata| Look::from(&metadata));
+            look.map_or_else(
+                |error| State::Unreadable(error.kind()),
+                |look| State::File(look, None),
+            )
+        })
+    }
+
     /// How the files at these paths are now; a folder stands for the files in it. What still looks as it did
     /// `before` is not read again.
     pub fn look(paths: &[PathBuf], before: &Self) -> Self {
+        Self::of(paths, &|path| before.state(path))
+    }
+
+    fn of(paths: &[PathBuf], state: &dyn Fn(&Path) -> State) -> Self {
         let mut states = BTreeMap::new();
         for path in paths {
             match fs::read_dir(path) {
                 Ok(entries) => {
-                    for entry in entries.flatten() {
-                        states.insert(entry.path(), before.state(&entry.path()));
+                    for path in entries.flatten().map(|entry| entry.path()) {
+                        let state = state(&path);
+                        states.insert(path, state);
                     }
                 }
-                Err(_) => _ = states.insert(path.clone(), before.state(path)),
+                Err(_) => _ = states.insert(path.clone(), state(path)),
             }
         }
         Self { paths: paths.to_vec(), states }
@@ -93,10 +112,19 @@ impl Files {
         self.paths.clone()
     }
 
-    /// Looks at other paths from now on; whether they are other ones.
-    pub fn replace_paths(&mut self, paths: Vec<PathBuf>) -> bool {
-        let before = std::mem::replace(&mut self.paths, paths);
-        before != self.paths
+    /// Looks at the paths of `other` from now on; whether they are other ones. What is new is as it was there.
+    pub fn follow(&mut self, other: Self) -> bool {
+        let is_other = self.paths != other.paths;
+        self.paths = other.paths;
+        for (path, state) in other.states {
+            self.states.entry(path).or_insert(state);
+        }
+        is_other
+    }
+
+    /// Whether anything was written or replaced since `before`, even if it holds the same.
+    pub fn was_touched_since(&self, before: &Self) -> bool {
+        !self.are_like(before, |(a, _), (b, _)| a == b) || !self.hold_the_same_as(before)
     }
 
     fn state(&self, path: &Path) -> State {
@@ -120,15 +148,25 @@ impl Files {
             // Nothing that a configuration can use, and a pipe would never end.
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        Ok(State::File(look, sha256(path)?))
+        Ok(State::File(look, Some(sha256(path)?)))
     }
 
     /// Whether all files hold the same.
     pub fn hold_the_same_as(&self, other: &Self) -> bool {
+        // A file that was not read yet has to be taken at its look.
+        self.are_like(other, |a, b| match (a.1, b.1) {
+            (Some(a), Some(b)) => a == b,
+            _ => a.0 == b.0,
+        })
+    }
+
+    fn are_like(&self, other: &Self, is_like: impl Fn(Content, Content) -> bool) -> bool {
         let alike = |((a_path, a), (b_path, b)): ((&PathBuf, &State), (&PathBuf, &State))| {
             a_path == b_path
                 && match (a, b) {
-                    (State::File(_, a), State::File(_, b)) => a == b,
+                    (State::File(a, a_sha256), State::File(b, b_sha256)) => {
+                        is_like((*a, *a_sha256), (*b, *b_sha256))
+                    }
                     (State::Unreadable(a), State::Unreadable(b)) => a == b,
                     _ => false,
                 }
@@ -203,13 +241,13 @@ mod tests {
         let folder = Folder::new();
         let paths = [folder.write("a", "1")];
         let before = Files::look(&paths, &Files::default());
-        assert_eq!(Files::look(&paths, &before), before);
+        assert!(!Files::look(&paths, &before).was_touched_since(&before));
         fs::remove_file(&paths[0]).unwrap();
         let gone = Files::look(&paths, &before);
         assert!(!gone.hold_the_same_as(&before));
         folder.write("a", "1");
         let again = Files::look(&paths, &gone);
-        assert_ne!(again, before);
+        assert!(again.was_touched_since(&before));
         assert!(again.hold_the_same_as(&before));
         folder.write("a", "2");
         assert!(!Files::look(&paths, &again).hold_the_same_as(&before));
@@ -232,6 +270,19 @@ mod tests {
 
         fs::rename(folder.write("c.new", "4"), folder.path("c")).unwrap();
         assert!(!Files::look(&paths, &linked).hold_the_same_as(&linked));
+    }
+
+    #[test]
+    fn a_change_after_the_first_glance_is_seen() {
+        let folder = Folder::new();
+        let paths = [folder.write("a", "1")];
+        let glance = Files::glance(&paths);
+        let same = Files::look(&paths, &glance);
+        assert!(!same.was_touched_since(&glance));
+        fs::rename(folder.write("a.new", "2"), folder.path("a")).unwrap();
+        let other = Files::look(&paths, &glance);
+        assert!(other.was_touched_since(&glance));
+        assert!(!other.hold_the_same_as(&glance));
     }
 
     #[test]

@@ -81,12 +81,11 @@ impl Reloads {
 pub fn start(
     control: Control,
     path: PathBuf,
-    files: Vec<PathBuf>,
+    files: Files,
     log: Option<logging::Handle>,
 ) -> io::Result<Reloads> {
     let (requests, receiver) = sync_channel(REQUESTS_MAX);
     thread::Builder::new().name("reload".to_owned()).spawn(move || {
-        let files = Files::look(&files, &Files::default());
         let reloader = Reloader { control, path, files, touched: None, log };
         reloader.run(&receiver);
     })?;
@@ -134,7 +133,7 @@ impl Reloader {
     /// Looks at the files again; whether one was touched.
     fn look(&mut self) -> bool {
         let now = Files::look(&self.files.paths(), &self.files);
-        let is_touched = now != self.files;
+        let is_touched = now.was_touched_since(&self.files);
         if is_touched {
             self.touched = Some(Instant::now());
         }
@@ -152,7 +151,7 @@ impl Reloader {
         loop {
             self.await_quiet(deadline);
             let Loaded { generation, mut report, files } = generation::load(&self.path, unix_now());
-            let is_other = self.files.replace_paths(files);
+            let is_other = self.files.follow(files);
             // What changed while it was read may have been read half.
             let touched = self.touched;
             let is_stale = self.look() || is_other;
