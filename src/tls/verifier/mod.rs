@@ -152,7 +152,7 @@ impl ClientVerifier {
         now: UnixTime,
     ) -> Outcome {
         let hash = ChainHash::of(end_entity, intermediates);
-        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let seconds = seconds(now);
         if let Some(identity) = self.verdicts.get(hash, seconds) {
             return Ok(identity);
         }
@@ -165,7 +165,7 @@ impl ClientVerifier {
     ///
     /// # Errors
     /// The refusal, with the chain.
-    pub(super) fn examine(
+    fn examine(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -217,6 +217,7 @@ impl ClientVerifier {
         let identity = Arc::new(Identity::of_verified(claims, chain, valid_until));
         Ok(Admission { identity, cas, rule })
     }
+
     /// Finds a path to a CA.
     fn judge_path(
         &self,
@@ -225,7 +226,7 @@ impl ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<Path, Refusal> {
-        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let seconds = seconds(now);
         let anchors = self.anchors.in_force(seconds);
         let judge = Judge {
             anchors: &anchors,
@@ -316,6 +317,11 @@ impl ClientCertVerifier for ClientVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.handshakes.supported_schemes()
     }
+}
+
+/// Unix time as certificates and messages have it.
+fn seconds(time: UnixTime) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Not the client's fault, and nothing that its certificate could be blamed for.
