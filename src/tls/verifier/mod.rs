@@ -24,7 +24,7 @@ use crate::identity::{Claims, Identity};
 use crate::policy::{self, LetIn, Reason, Refusal};
 
 use super::algorithms::Algorithms;
-use super::material::{Certificate, ClientTrust, TrustedCa};
+use super::material::{Certificate, ClientTrust, TrustedCa, key_flaw};
 use super::revocation::RevocationLists;
 use super::verdicts::{ChainHash, Verdicts};
 
@@ -189,6 +189,15 @@ impl ClientVerifier {
             Some((own, others)) => self.examine(own, others, now),
             None => Err(Refusal::new(Reason::NoCertificate, "has no certificate")),
         }
+    }
+
+    /// Whether a client could prove here that it holds the key of this certificate, DER: one that cannot be read
+    /// or is not accepted proves nothing, and whoever shows it is refused in every mode.
+    pub fn takes_proof_by(&self, certificate: &[u8]) -> bool {
+        let certificate = CertificateDer::from_slice(certificate);
+        let claims = Claims::from_der(&certificate);
+        let has_flaw = claims.is_ok_and(|claims| key_flaw(&claims, self.algorithms).is_some());
+        proof::key_of(&certificate).is_ok() && !has_flaw
     }
 
     fn judge_anew(

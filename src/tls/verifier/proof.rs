@@ -52,7 +52,10 @@ pub(super) fn tls13(
     verify_tls13_signature_with_raw_key(message, &key_of(certificate)?, signed, algorithms)
 }
 
-fn key_of<'a>(certificate: &'a CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'a>, Error> {
+/// The key that a client has to prove to hold.
+pub(super) fn key_of<'a>(
+    certificate: &'a CertificateDer<'_>,
+) -> Result<SubjectPublicKeyInfoDer<'a>, Error> {
     let (_, read) = X509Certificate::from_der(certificate).map_err(|_| unreadable())?;
     Ok(SubjectPublicKeyInfoDer::from(read.tbs_certificate.subject_pki.raw))
 }
