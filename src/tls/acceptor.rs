@@ -109,7 +109,7 @@ pub async fn read_client_hello(stream: &mut TcpStream) -> Result<ClientHello, He
                 }
                 // The client may be gone, which does not matter.
                 let _ = stream.write_all(&bytes).await;
-                let refusal = explain(&error, &facts, TlsVersion::V1_2, None);
+                let refusal = refusal_of(&error, &facts, TlsVersion::V1_2, None);
                 return Err(HelloFailure::Refused(refusal, Box::new(facts)));
             }
         }
@@ -177,7 +177,7 @@ impl ClientHello {
                 let outcome = finding.map(|finding| finding.outcome);
                 let refusal = match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>())
                 {
-                    Some(error) => explain(error, &self.facts, site.version_min, outcome),
+                    Some(error) => refusal_of(error, &self.facts, site.version_min, outcome),
                     None => Refusal::new(Reason::Closed, closed_sentence(&error)),
                 };
                 Err((refusal, Some(stream)))
@@ -199,7 +199,7 @@ fn established(stream: TlsStream, client: LetIn) -> Established {
 
 /// The refusal for an error of rustls. `outcome` is there if the client had presented a certificate by then,
 /// which was no reason to end the handshake.
-fn explain(
+fn refusal_of(
     error: &Error,
     facts: &HelloFacts,
     oldest: TlsVersion,
