@@ -145,31 +145,31 @@ fn what_openssl_says_of_each_case_is_in_the_table() {
 }
 
 #[test]
-fn keys_and_signatures() {
+fn every_key_and_signature_becomes_what_the_table_says() {
     judge("Keys and signatures");
 }
 
 #[test]
-fn chains() {
+fn every_chain_becomes_what_the_table_says() {
     judge("Chains");
 }
 
 #[test]
-fn usages() {
+fn every_usage_becomes_what_the_table_says() {
     judge("Usages");
 }
 
 #[test]
-fn dates_and_revocation() {
+fn every_date_and_list_becomes_what_the_table_says() {
     judge("Dates and revocation");
 }
 
 #[test]
-fn name_constraints() {
+fn every_name_constraint_becomes_what_the_table_says() {
     judge("Name constraints");
 }
 
 #[test]
-fn encoding_and_names() {
+fn every_encoding_and_name_becomes_what_the_table_says() {
     judge("Encoding and names");
 }
