@@ -1,11 +1,10 @@
 //! The explanation that people read.
 
-use std::fmt::Write as _;
-
 use crate::config::{Palette, Source};
 use crate::identity::{Claims, timestamp_text};
 use crate::policy::Refusal;
 
+use super::super::print::Page;
 use super::{Admitted, Explanation, Judged};
 
 /// The longest header value that is shown whole; the rest is for `--json`.
@@ -14,9 +13,12 @@ const VALUE_SHOWN: usize = 100;
 /// What only a handshake shows; without that proof nobody is let in, in any mode.
 const NOT_JUDGED: &str = "whether the client holds the certificate's key";
 
+/// The column of labels.
+const LABEL_WIDTH: usize = 12;
+
 /// What every asked site says, aligned.
 pub(super) fn page(explanation: &Explanation<'_>, palette: Palette) -> String {
-    let mut page = Page { text: String::new(), palette };
+    let mut page = Page::new(palette, LABEL_WIDTH);
     for (number, judged) in explanation.sites.iter().enumerate() {
         if number > 0 {
             page.line("");
@@ -29,25 +31,7 @@ pub(super) fn page(explanation: &Explanation<'_>, palette: Palette) -> String {
     page.text
 }
 
-/// A text being written.
-struct Page {
-    text: String,
-    palette: Palette,
-}
-
 impl Page {
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push('\n');
-    }
-
-    /// A label and what it labels; an empty label continues the one before.
-    fn fact(&mut self, label: &str, value: &str) {
-        let (quiet, reset) = (self.palette.quiet, self.palette.reset);
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.text, "  {quiet}{label:<12}{reset} {value}");
-    }
-
     fn admitted(
         &mut self,
         explanation: &Explanation<'_>,
