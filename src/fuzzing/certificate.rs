@@ -10,8 +10,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
 use crate::config::{
-    CaHints, Client, ClientMode, Condition, CrlCheck, CrlMissing, ExtendedKeyUsage, IdentityFormat,
-    IdentityHeaders, Located, OnDoubt, Rule,
+    Client, ClientMode, Condition, IdentityFormat, IdentityHeaders, Located, Rule,
 };
 use crate::forward::ClientIdentityHeaders;
 use crate::identity::{Claims, Field, Identity, Pattern, attributes};
@@ -88,21 +87,7 @@ fn rule(field: Field, pattern: &str) -> Rule {
 pub(super) fn client(allow: &[&Rule], deny: &[&Rule]) -> Client {
     let located =
         |rules: &[&Rule]| rules.iter().map(|rule| Located::new((*rule).clone(), 0..0)).collect();
-    Client {
-        mode: ClientMode::Require,
-        allow: located(allow),
-        deny: located(deny),
-        extended_key_usage: ExtendedKeyUsage::IfPresent,
-        pinned_spki_sha256: Vec::new(),
-        chain_depth_max: 2,
-        partial_chain: false,
-        accept_legacy: Vec::new(),
-        ca_hints: CaHints::All,
-        crl: Vec::new(),
-        crl_check: CrlCheck::Chain,
-        crl_missing: CrlMissing::Deny,
-        crl_expired: OnDoubt::Deny,
-    }
+    Client { allow: located(allow), deny: located(deny), ..Client::of_defaults() }
 }
 
 /// The headers of each format that are always there.

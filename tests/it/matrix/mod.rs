@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use crate::support::client::VERSIONS;
 use crate::support::gateway::Setup;
 use crate::support::message::SITE;
+use crate::support::openssl::is_installed;
 use crate::support::upstream::{OK, Upstream};
 
 use cases::TOPICS;
@@ -107,7 +108,7 @@ fn outcomes(app: &Upstream, made: &Made) -> Vec<String> {
 
 /// Makes the cases of a topic and has gateways judge them.
 fn judge(topic: &str) {
-    if !openssl::is_there() {
+    if !is_installed() {
         return;
     }
     let (_, cases) = TOPICS.iter().find(|(name, _)| *name == topic).unwrap();
@@ -130,7 +131,7 @@ fn judge(topic: &str) {
 
 #[test]
 fn what_openssl_says_of_each_case_is_in_the_table() {
-    if !openssl::is_there() || !openssl::is_of_the_table() {
+    if !is_installed() || !openssl::is_of_the_table() {
         return;
     }
     let cases = TOPICS.iter().flat_map(|(_, cases)| cases());

@@ -213,10 +213,7 @@ fn with(caller: impl FnOnce(&Authority) -> Credentials) -> events::Event {
 
 fn against_a_pin() -> events::Event {
     let pin = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752";
-    let gateway = Setup::new(&Upstream::absent())
-        .replacing(&format!("client_ca = \"{SITE}.ca.crt\"\n"), "")
-        .site_tables(&format!("[site.client]\npinned_spki_sha256 = [\"{pin}\"]"))
-        .start();
+    let gateway = Setup::new(&Upstream::absent()).pinning(&format!("\"{pin}\""), "").start();
     gateway.caller().refused().1
 }
 
