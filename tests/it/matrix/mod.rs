@@ -9,8 +9,8 @@
 mod cases;
 mod der;
 mod extension;
-mod forge;
-mod key;
+pub(crate) mod forge;
+pub(crate) mod key;
 mod openssl;
 mod page;
 mod servers;
