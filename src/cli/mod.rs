@@ -159,7 +159,7 @@ Examples:
   mtls-gateway explain caller.pem --site www.example.com --at 2027-01-31
   openssl pkcs12 -in caller.p12 -nokeys | mtls-gateway explain -
 
-Exit codes: 0 at least one asked site lets it in, 1 none does, 64 FILE cannot be read or no site has that \
+Exit codes: 0 at least one asked site admits it, 1 none does, 64 FILE cannot be read or no site has that \
 name, 78 wrong configuration.";
 
 const RELOAD_EXAMPLES: &str = "\

@@ -82,8 +82,13 @@ const WORDS: &[Word] = &[
     },
     Word {
         names: &["ssl_verify_depth", "SSLVerifyDepth"],
-        ours: None,
-        fix: "remove it: the depth needs no key, as every chain must end in a CA that `client_ca` names",
+        ours: Some(("site.client", "chain_depth_max")),
+        fix: "write `chain_depth_max` in `[site.client]`, from 0 to 6, or remove it: 5 holds without a word",
+    },
+    Word {
+        names: &["ssl_crl", "SSLCARevocationFile", "SSLCARevocationPath"],
+        ours: Some(("site.client", "crl")),
+        fix: "write `crl` in `[site.client]`: a file, a folder, or a list of both",
     },
     Word {
         names: &["server_name", "ServerName", "ServerAlias"],

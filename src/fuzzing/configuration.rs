@@ -28,7 +28,8 @@ pub(super) fn run(bytes: &[u8]) {
     if let Some(config) = config {
         assert!(!config.sites.is_empty() && !config.listeners.is_empty());
         for site in &config.sites {
-            assert!(!site.server_names.is_empty() && !site.client_ca.is_empty());
+            assert!(!site.server_names.is_empty());
+            assert!(site.client_ca.is_empty() != site.client.pinned_spki_sha256.is_empty());
             assert!(!site.identity_headers.formats.is_empty());
         }
     }

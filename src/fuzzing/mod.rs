@@ -13,6 +13,7 @@ mod der;
 mod list;
 mod names;
 mod pattern;
+mod reading_back;
 mod seeds;
 #[cfg(test)]
 mod tests;

@@ -189,8 +189,12 @@ pub(super) fn configurations() -> Vec<Vec<u8>> {
         [[site.client.deny]]\nserial = \"01:02\"\nissuer_dn = \"CN=a,O=b\"";
     let foreign =
         "SSLVerifyClient require\nssl_verify_client on;\nlisten = 443\r\n[site\nport: 1\n";
+    let without_ca = bare(shipped);
+    let without_ca = without_ca.lines().filter(|line| !line.starts_with("client_ca"));
+    let pins = format!("[site.client]\npinned_spki_sha256 = [\"{}\"]", "0a".repeat(32));
     let texts = [
         bare(shipped),
+        format!("{}\n{pins}", without_ca.collect::<Vec<_>>().join("\n")),
         bare(&everything),
         format!("{}\n{rules}", bare(shipped)),
         foreign.to_owned(),

@@ -83,32 +83,32 @@ fn holds_over_damaged_seeds(name: &str) {
 }
 
 #[test]
-fn certificates() {
+fn no_damaged_certificate_breaks_a_promise() {
     holds_over_damaged_seeds("certificate");
 }
 
 #[test]
-fn names() {
+fn no_damaged_name_breaks_a_promise() {
     holds_over_damaged_seeds("names");
 }
 
 #[test]
-fn lists() {
+fn no_damaged_list_breaks_a_promise() {
     holds_over_damaged_seeds("list");
 }
 
 #[test]
-fn patterns() {
+fn no_damaged_pattern_breaks_a_promise() {
     holds_over_damaged_seeds("pattern");
 }
 
 #[test]
-fn configurations() {
+fn no_damaged_configuration_breaks_a_promise() {
     holds_over_damaged_seeds("configuration");
 }
 
 #[test]
-fn wire() {
+fn no_damaged_hello_or_file_breaks_a_promise() {
     holds_over_damaged_seeds("wire");
 }
 

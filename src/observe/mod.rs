@@ -7,5 +7,5 @@ mod refusals;
 pub mod terminal;
 
 pub use exchange::{Exchange, ExchangeFacts, Outcome, RequestId};
-pub use refusal::{ConnectionFacts, RefusalEvent, log_let_in};
+pub use refusal::{ConnectionFacts, RefusalEvent};
 pub use refusals::Refusals;

@@ -1,4 +1,4 @@
-//! The one event that a refused client leaves in the log: all that explains it, of a length that a log can
+//! The one event that a refused client leaves in the log, or one that is let in in spite of its certificate: all that explains it, of a length that a log can
 //! bear, because each part of it is.
 
 use std::net::SocketAddr;
@@ -66,16 +66,21 @@ impl RefusalEvent {
     /// told at debug level, so that they do not drown the others.
     pub(super) fn log(&self) {
         let Self { facts, refusal, live, suppressed, .. } = self;
-        let sni = facts.server_name.as_deref().unwrap_or_default();
-        let versions = facts.versions.join(", ");
-        let alpn = facts.alpn.join(", ");
-        let signature_schemes = facts.signature_schemes.join(", ");
-        let groups = facts.groups.join(", ");
-        let chain = refusal.chain.join(" | ");
-        let (reason, sentence) = (refusal.reason.as_str(), &refusal.sentence);
-        let (advice, nearest) = (&refusal.advice, refusal.nearest.as_deref().unwrap_or_default());
-        let (peer, local) = (facts.peer, facts.local);
         let request_id = facts.request_id.map_or_else(String::new, |id| id.to_string());
+        let Shown {
+            reason,
+            advice,
+            peer,
+            local,
+            sni,
+            versions,
+            alpn,
+            signature_schemes,
+            groups,
+            nearest,
+            chain,
+            sentence,
+        } = Shown::new(facts, refusal);
         if refusal.reason == Reason::Closed {
             debug!(target: "refusal", reason, advice, live, %peer, %local, sni, versions, alpn, signature_schemes, groups, nearest, chain, suppressed, request_id, "the client {sentence}");
         } else {
@@ -95,14 +100,57 @@ impl RefusalEvent {
     }
 }
 
-/// Logs that a client is served unverified in spite of the certificate that it sent. `live` as above.
-pub fn log_let_in(facts: &ConnectionFacts, refusal: &Refusal, live: bool) {
-    let sni = facts.server_name.as_deref().unwrap_or_default();
-    let (versions, alpn) = (facts.versions.join(", "), facts.alpn.join(", "));
-    let (signature_schemes, groups) = (facts.signature_schemes.join(", "), facts.groups.join(", "));
-    let chain = refusal.chain.join(" | ");
-    let (reason, sentence) = (refusal.reason.as_str(), &refusal.sentence);
-    let (advice, nearest) = (&refusal.advice, refusal.nearest.as_deref().unwrap_or_default());
-    let (peer, local) = (facts.peer, facts.local);
-    info!(target: "unverified", reason, advice, live, %peer, %local, sni, versions, alpn, signature_schemes, groups, nearest, chain, "the client {sentence}; `mode` lets it in unverified");
+/// Logs that a client is served unverified in spite of the certificate that it sent. `live` and `suppressed` as
+/// above.
+pub(super) fn log_let_in(facts: &ConnectionFacts, refusal: &Refusal, live: bool, suppressed: u64) {
+    let Shown {
+        reason,
+        advice,
+        peer,
+        local,
+        sni,
+        versions,
+        alpn,
+        signature_schemes,
+        groups,
+        nearest,
+        chain,
+        sentence,
+    } = Shown::new(facts, refusal);
+    info!(target: "unverified", reason, advice, live, %peer, %local, sni, versions, alpn, signature_schemes, groups, nearest, chain, suppressed, "the client {sentence}; `mode` lets it in unverified");
+}
+
+/// What an event shows of a client and of what was found.
+struct Shown<'a> {
+    reason: &'static str,
+    sentence: &'a str,
+    advice: &'a str,
+    nearest: &'a str,
+    chain: String,
+    peer: SocketAddr,
+    local: SocketAddr,
+    sni: &'a str,
+    versions: String,
+    alpn: String,
+    signature_schemes: String,
+    groups: String,
+}
+
+impl<'a> Shown<'a> {
+    fn new(facts: &'a ConnectionFacts, refusal: &'a Refusal) -> Self {
+        Self {
+            reason: refusal.reason.as_str(),
+            sentence: &refusal.sentence,
+            advice: &refusal.advice,
+            nearest: refusal.nearest.as_deref().unwrap_or_default(),
+            chain: refusal.chain.join(" | "),
+            peer: facts.peer,
+            local: facts.local,
+            sni: facts.server_name.as_deref().unwrap_or_default(),
+            versions: facts.versions.join(", "),
+            alpn: facts.alpn.join(", "),
+            signature_schemes: facts.signature_schemes.join(", "),
+            groups: facts.groups.join(", "),
+        }
+    }
 }

@@ -159,7 +159,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal in which no certificate plays a part, with the advice that its reason always gives.
+    /// A refusal with the advice that its reason always gives, and without the chain.
     pub fn new(reason: Reason, sentence: impl Into<String>) -> Self {
         Self {
             reason,

@@ -1,6 +1,6 @@
 //! What verification found of a client, and which of the unverified a site lets in all the same.
 //!
-//! This is the one place that reads `mode`. Only [`Verdict::Verified`] has an identity, so code that is handed
+//! The one place that decides by `mode` whom to let in. Only [`Verdict::Verified`] has an identity, so code that is handed
 //! any other verdict has no name to take for the caller's.
 
 use std::fmt;

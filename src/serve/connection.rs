@@ -24,7 +24,7 @@ use tracing::debug;
 use crate::config;
 use crate::forward::{self, Answer, WatchedBody};
 use crate::generation::{Generation, Site};
-use crate::observe::{ConnectionFacts, RequestId, log_let_in};
+use crate::observe::{ConnectionFacts, RequestId};
 use crate::policy::{LetIn, Reason, Refusal};
 use crate::tls::{self, Established, HelloFacts, HelloFailure, TlsStream};
 
@@ -65,7 +65,8 @@ pub(super) async fn serve(
             let Established { stream, client, http2, is_resumed, version } = established;
             let LetIn { verdict, in_spite_of } = client;
             if let Some(refusal) = in_spite_of {
-                log_let_in(&facts, &refusal, false);
+                let told = generation.config.log.refusals_per_minute;
+                worker.shared.refusals.report_let_in(told, &facts, &refusal, false);
             }
             let identity = verdict.identity().map_or("", |identity| identity.name());
             debug!(%peer, site = site.number, identity, verify = %verdict, version, http2, is_resumed, "let in");

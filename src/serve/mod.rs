@@ -25,6 +25,7 @@ use crate::generation::Generation;
 use crate::observe::Refusals;
 
 pub use listener::BindError;
+// For `benches` alone.
 #[doc(hidden)]
 pub use standing::Term;
 

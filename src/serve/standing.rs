@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::forward::{Caller, ClientIdentityHeaders};
 use crate::generation::{Generation, Site};
-use crate::observe::{ConnectionFacts, log_let_in};
+use crate::observe::ConnectionFacts;
 use crate::policy::{LetIn, Reason, Refusal, Verdict};
 use crate::tls::unix_now;
 
@@ -132,7 +132,8 @@ impl Standing {
                 if let Some(refusal) = in_spite_of
                     && before.verdict.identity().is_some()
                 {
-                    log_let_in(&self.facts, &refusal, true);
+                    let told = generation.config.log.refusals_per_minute;
+                    self.worker.shared.refusals.report_let_in(told, &self.facts, &refusal, true);
                 }
                 let until = valid_until(&verdict);
                 self.valid_until.set(until);

@@ -9,6 +9,7 @@ pub mod client;
 mod client_hello;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod handshake_failure;
 mod iana;
 pub mod material;
 pub mod revocation;

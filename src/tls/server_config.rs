@@ -25,7 +25,8 @@ pub struct SiteTls {
 }
 
 impl SiteTls {
-    /// Builds a site's TLS from its certificate, and from the verifier that judges its clients. Problems go to `report`, with `None` for an answer.
+    /// Builds a site's TLS from its certificate, and from the verifier that judges its clients. Problems go to
+    /// `report`, with `None` for an answer.
     pub fn new(
         site: &Site,
         server: &ServerMaterial,

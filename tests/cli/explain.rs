@@ -106,6 +106,23 @@ fn a_client_that_goes_on_unverified_is_not_said_to_get_in() {
 }
 
 #[test]
+fn nobody_is_said_to_go_on_with_a_key_that_is_not_accepted() {
+    let (place, ca, config) = place("mode = \"request\"");
+    let caller = ca.client("caller").issue().unwrap();
+    // The curve prime239v3 in place of P-256.
+    let mut der = caller.der().to_vec();
+    let curve = [0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+    let place_of_curve = der.windows(8).position(|window| window == curve).unwrap();
+    der[place_of_curve + 7] = 6;
+    let file = place.path().join("caller.der");
+    std::fs::write(&file, der).unwrap();
+    let said = explain(&config, &file, &[]);
+    assert_eq!(said.status.code(), Some(1));
+    assert!(!stdout(&said).contains("but goes on"), "{}", stdout(&said));
+    assert_eq!(json(&config, &file)["sites"][0]["unverified"], Value::Null);
+}
+
+#[test]
 fn another_moment_can_be_asked_about() {
     let (place, ca, config) = place("");
     let soon = unix_now() + 10 * DAY;

@@ -14,8 +14,8 @@ use crate::support::message::SITE;
 use crate::support::openssl::{credentials, is_installed, shell};
 use crate::support::upstream::{OK, Upstream};
 
-/// A CA with this kind of key, and `sign NAME [OPTION]…`, which makes a client of it. `v1` and `v3` are the
-/// clients' versions.
+/// A CA with this kind of key, and commands: `v1 NAME [OPTION]…` and `v3 NAME [OPTION]…` make clients of that
+/// version.
 fn make(setup: &Setup, ca: &str, commands: &str) {
     let script = format!(
         "req() {{ openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$1 \\
@@ -39,7 +39,7 @@ const RSA: &str = "-newkey rsa:2048";
 const SHORT: &str = "-newkey rsa:1024";
 const P256: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256";
 
-/// A gateway that accepts these words, beside a word that the tests can take away.
+/// A gateway that accepts these words, which the tests can take away.
 fn gateway(app: &Upstream, words: &str, ca: &str, commands: &str) -> Gateway {
     let setup = Setup::new(app).site_tables(&format!("[site.client]\naccept_legacy = [{words}]"));
     make(&setup, ca, commands);

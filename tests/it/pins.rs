@@ -9,7 +9,6 @@ use rustls::client::Resumption;
 
 use crate::support::client::{End, VERSIONS};
 use crate::support::gateway::{Gateway, Setup};
-use crate::support::message::SITE;
 use crate::support::pki::Credentials;
 use crate::support::upstream::{OK, Upstream};
 
@@ -29,10 +28,7 @@ fn pin(of: &Issued) -> String {
 fn pinning(app: &Upstream, of: &[&Issued], lines: &str) -> Gateway {
     let pins: Vec<_> = of.iter().map(|issued| format!("\"{}\"", pin(issued))).collect();
     let pins = pins.join(", ");
-    Setup::new(app)
-        .replacing(&format!("client_ca = \"{SITE}.ca.crt\"\n"), "")
-        .site_tables(&format!("[site.client]\npinned_spki_sha256 = [{pins}]\n{lines}"))
-        .start()
+    Setup::new(app).pinning(&pins, lines).start()
 }
 
 fn assert_refused(gateway: &Gateway, own: &Issued, alert: Alert, reason: &str, says: &str) {
@@ -117,10 +113,7 @@ fn a_pin_is_no_way_around_what_the_certificate_says() {
     // Its key may sign certificates only, as a root's.
     let root = Credentials::of_authority(&ca);
     let digest = Claims::from_der(ca.der()).unwrap().key_fingerprint();
-    let gateway = Setup::new(&app)
-        .replacing(&format!("client_ca = \"{SITE}.ca.crt\"\n"), "")
-        .site_tables(&format!("[site.client]\npinned_spki_sha256 = [\"{digest}\"]"))
-        .start();
+    let gateway = Setup::new(&app).pinning(&format!("\"{digest}\""), "").start();
     let (alert, event) = gateway.caller().presenting(root).refused();
     assert_eq!((alert, event.field("reason")), (Alert::UnsupportedCertificate, "wrong-usage"));
 }

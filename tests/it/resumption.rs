@@ -11,7 +11,7 @@ use rustls::client::{
 use rustls::pki_types::ServerName;
 use rustls::{HandshakeKind, NamedGroup};
 
-use crate::support::client::{Client, Connector, VERSIONS};
+use crate::support::client::{Connector, VERSIONS};
 use crate::support::gateway::Setup;
 use crate::support::message::SITE;
 use crate::support::pki::Credentials;
@@ -23,11 +23,6 @@ fn greedy(caller: Connector) -> Connector {
     caller.resuming(Resumption::store(store)).sharing()
 }
 
-#[track_caller]
-fn is(client: &Client, kind: HandshakeKind) {
-    assert_eq!(client.tls().handshake_kind(), Some(kind));
-}
-
 #[test]
 fn a_caller_that_comes_again_resumes_and_is_the_same_to_the_app() {
     let app = Upstream::answering(OK);
@@ -36,10 +31,10 @@ fn a_caller_that_comes_again_resumes_and_is_the_same_to_the_app() {
         let caller = greedy(gateway.caller().speaking(version));
         let mut first = caller.connect();
         assert_eq!(first.get("/").body, b"ok");
-        is(&first, HandshakeKind::Full);
+        first.assert_kind(HandshakeKind::Full);
         let mut second = caller.connect();
         assert_eq!(second.get("/").body, b"ok");
-        is(&second, HandshakeKind::Resumed);
+        second.assert_kind(HandshakeKind::Resumed);
         let requests = app.requests();
         let identity = |request: &crate::support::message::Message| {
             let names = ["verify", "s-dn", "i-dn", "serial", "fingerprint", "cert"];
@@ -82,7 +77,7 @@ fn no_session_outlives_a_change_of_trust() {
         gateway.replace("\"caller\" }", "\"caller\" }, { subject_cn = \"other\" }");
         let mut client = caller.connect();
         assert_eq!(client.get("/").body, b"ok");
-        is(&client, HandshakeKind::Full);
+        client.assert_kind(HandshakeKind::Full);
 
         // A change that does not: the session is no way around it.
         gateway.replace("\"caller\" }", "\"other\" }");
@@ -110,7 +105,7 @@ fn no_session_outlives_the_certificate_it_stands_for() {
         assert_eq!(caller.connect().get("/").body, b"ok");
         let mut again = caller.connect();
         assert_eq!(again.get("/").body, b"ok");
-        is(&again, HandshakeKind::Resumed);
+        again.assert_kind(HandshakeKind::Resumed);
     }
     // The gateway closes a connection when the certificate has run out.
     let mut waiting = callers[0].connect();

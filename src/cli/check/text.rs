@@ -1,17 +1,19 @@
 //! The summary that people read.
 
-use std::fmt::Write as _;
-
 use crate::config::{Located, Palette, Report, Rule, TlsVersion};
 use crate::generation::Site;
 use crate::identity::{Claims, timestamp_text};
 
+use super::super::print::Page;
 use super::{Findings, days_left, hex};
+
+/// The column of labels.
+const LABEL_WIDTH: usize = 19;
 
 /// All that a start would serve, aligned.
 pub(super) fn summary(report: &Report, findings: &Findings, palette: Palette) -> String {
     let generation = &findings.generation;
-    let mut page = Page { text: String::new(), palette };
+    let mut page = Page::new(palette, LABEL_WIDTH);
     let verdict = if report.problems().is_empty() {
         "is ready to serve"
     } else {
@@ -34,25 +36,7 @@ pub(super) fn summary(report: &Report, findings: &Findings, palette: Palette) ->
     page.text
 }
 
-/// A text being written.
-struct Page {
-    text: String,
-    palette: Palette,
-}
-
 impl Page {
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push('\n');
-    }
-
-    /// A label and what it labels; an empty label continues the one before.
-    fn fact(&mut self, label: &str, value: &str) {
-        let (quiet, reset) = (self.palette.quiet, self.palette.reset);
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.text, "  {quiet}{label:<19}{reset} {value}");
-    }
-
     fn site(&mut self, site: &Site, reached: &Result<(), String>, now: i64) {
         let (strong, reset) = (self.palette.strong, self.palette.reset);
         let names: Vec<_> =

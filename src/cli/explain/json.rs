@@ -5,26 +5,26 @@ use serde_json::{Map, Value, json};
 use crate::identity::{Claims, timestamp_text};
 
 use super::text::is_presented;
-use super::{Admitted, Explanation, Verdict};
+use super::{Admitted, Explanation, Judged};
 
 /// The document, on lines of its own.
 pub(super) fn document(explanation: &Explanation<'_>) -> String {
     let presented = explanation.presented.iter();
     let presented: Vec<_> = presented.map(|der| certificate(der)).collect();
-    let verdicts = explanation.verdicts.iter();
+    let sites = explanation.sites.iter();
     let document = json!({
         "file": explanation.file.display().to_string(),
         "config": explanation.config.source.path.display().to_string(),
         "at": timestamp_text(explanation.at),
         "presented": presented,
-        "sites": verdicts.map(|verdict| site(verdict, explanation)).collect::<Vec<_>>(),
+        "sites": sites.map(|judged| site(judged, explanation)).collect::<Vec<_>>(),
     });
     format!("{document:#}\n")
 }
 
-fn site(verdict: &Verdict<'_>, explanation: &Explanation<'_>) -> Value {
-    let names = verdict.site.server_names.iter();
-    let (admitted, refusal) = match &verdict.outcome {
+fn site(judged: &Judged<'_>, explanation: &Explanation<'_>) -> Value {
+    let names = judged.site.server_names.iter();
+    let (admitted, refusal) = match &judged.outcome {
         Ok(admitted) => (Some(admitted), None),
         Err(refusal) => (None, Some(refusal)),
     };
@@ -32,7 +32,7 @@ fn site(verdict: &Verdict<'_>, explanation: &Explanation<'_>) -> Value {
     json!({
         "server_names": names.map(|name| name.value.to_string()).collect::<Vec<_>>(),
         "admitted": admitted.is_some(),
-        "unverified": verdict.unverified(explanation.presented.len()),
+        "unverified": judged.unverified,
         "path": admitted.map(|admitted| path(admitted, explanation)),
         "rule": admitted.and_then(|admitted| Some(admitted.rule.as_ref()?.value.to_string())),
         "valid_until": admitted.map(|admitted| timestamp_text(admitted.identity.valid_until())),

@@ -44,22 +44,15 @@ struct Explanation<'a> {
     file: &'a Path,
     at: i64,
     presented: &'a [Vec<u8>],
-    verdicts: Vec<Verdict<'a>>,
+    sites: Vec<Judged<'a>>,
 }
 
 /// What one site says.
-struct Verdict<'a> {
+struct Judged<'a> {
     site: &'a config::Site,
     outcome: Result<Admitted, Refusal>,
-}
-
-impl Verdict<'_> {
     /// The verdict that the app is told, where the site's `mode` lets a refused client through unverified.
-    fn unverified(&self, presented: usize) -> Option<String> {
-        let reason = self.outcome.as_ref().err()?.reason;
-        let is_let_in = policy::lets_in(self.site.client.mode, reason, presented);
-        is_let_in.then(|| format!("FAILED:{reason}"))
-    }
+    unverified: Option<String>,
 }
 
 /// Why a client gets in, and what the app is told of it.
@@ -94,22 +87,25 @@ pub(super) fn explain(config: &Chosen, question: &Question<'_>, as_json: bool) -
         }
     };
     let at = question.at.unwrap_or_else(process::unix_now);
-    let verdicts = asked.into_iter().filter_map(|site| {
+    let sites = asked.into_iter().filter_map(|site| {
         let trust = trust(site, at, &mut report)?;
-        Some(Verdict { site, outcome: judge(site, &trust, &presented, at) })
+        let outcome = judge(site, &trust, &presented, at);
+        let refusal = outcome.as_ref().err();
+        let unverified = refusal.and_then(|refusal| unverified(site, &trust, refusal, &presented));
+        Some(Judged { site, outcome, unverified })
     });
-    let verdicts: Vec<_> = verdicts.collect();
+    let sites: Vec<_> = sites.collect();
     if report.has_errors() {
         return misconfigured(&report);
     }
     let explanation =
-        Explanation { config: &config, file: question.file, at, presented: &presented, verdicts };
+        Explanation { config: &config, file: question.file, at, presented: &presented, sites };
     if as_json {
         print(&json::document(&explanation));
     } else {
         print(&text::page(&explanation, palette(&io::stdout())));
     }
-    let gets_in = explanation.verdicts.iter().any(|verdict| verdict.outcome.is_ok());
+    let gets_in = explanation.sites.iter().any(|site| site.outcome.is_ok());
     if gets_in { Exit::Success } else { Exit::Runtime }
 }
 
@@ -135,6 +131,18 @@ fn judge(
         cas: admission.cas,
         rule: admission.rule.cloned(),
     })
+}
+
+/// What the app is told of a client that goes on in spite of its refusal.
+fn unverified(
+    site: &config::Site,
+    trust: &Trust,
+    refusal: &Refusal,
+    presented: &[Vec<u8>],
+) -> Option<String> {
+    let is_let_in = policy::lets_in(site.client.mode, refusal.reason, presented.len());
+    let takes_proof = presented.first().is_some_and(|own| trust.verifier.takes_proof_by(own));
+    (is_let_in && takes_proof).then(|| format!("FAILED:{}", refusal.reason))
 }
 
 fn misconfigured(report: &Report) -> Exit {

@@ -1,58 +1,45 @@
 //! The explanation that people read.
 
-use std::fmt::Write as _;
-
 use crate::config::{Palette, Source};
 use crate::identity::{Claims, timestamp_text};
 use crate::policy::Refusal;
 
-use super::{Admitted, Explanation, Verdict};
+use super::super::print::Page;
+use super::{Admitted, Explanation, Judged};
 
 /// The longest header value that is shown whole; the rest is for `--json`.
 const VALUE_SHOWN: usize = 100;
 
+/// What only a handshake shows; without that proof nobody is let in, in any mode.
+const NOT_JUDGED: &str = "whether the client holds the certificate's key";
+
+/// The column of labels.
+const LABEL_WIDTH: usize = 12;
+
 /// What every asked site says, aligned.
 pub(super) fn page(explanation: &Explanation<'_>, palette: Palette) -> String {
-    let mut page = Page { text: String::new(), palette };
-    for (number, verdict) in explanation.verdicts.iter().enumerate() {
+    let mut page = Page::new(palette, LABEL_WIDTH);
+    for (number, judged) in explanation.sites.iter().enumerate() {
         if number > 0 {
             page.line("");
         }
-        match &verdict.outcome {
-            Ok(admitted) => page.admitted(explanation, verdict, admitted),
-            Err(refusal) => page.refused(explanation, verdict, refusal),
+        match &judged.outcome {
+            Ok(admitted) => page.admitted(explanation, judged, admitted),
+            Err(refusal) => page.refused(explanation, judged, refusal),
         }
     }
     page.text
 }
 
-/// A text being written.
-struct Page {
-    text: String,
-    palette: Palette,
-}
-
 impl Page {
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push('\n');
-    }
-
-    /// A label and what it labels; an empty label continues the one before.
-    fn fact(&mut self, label: &str, value: &str) {
-        let (quiet, reset) = (self.palette.quiet, self.palette.reset);
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.text, "  {quiet}{label:<12}{reset} {value}");
-    }
-
     fn admitted(
         &mut self,
         explanation: &Explanation<'_>,
-        verdict: &Verdict<'_>,
+        judged: &Judged<'_>,
         admitted: &Admitted,
     ) {
         let (good, reset) = (self.palette.good, self.palette.reset);
-        let (site, at) = (name(verdict), timestamp_text(explanation.at));
+        let (site, at) = (name(judged), timestamp_text(explanation.at));
         self.line(&format!("{good}✓ {site} lets this client in{reset} at {at}"));
         self.line("");
         let own = admitted.identity.claims();
@@ -96,12 +83,12 @@ impl Page {
                 self.fact("app gets", &format!("nothing: {too_long}; {fix}"));
             }
         }
-        self.fact("not judged", "whether the client holds the certificate's key");
+        self.fact("not judged", NOT_JUDGED);
     }
 
-    fn refused(&mut self, explanation: &Explanation<'_>, verdict: &Verdict<'_>, refusal: &Refusal) {
+    fn refused(&mut self, explanation: &Explanation<'_>, judged: &Judged<'_>, refusal: &Refusal) {
         let (error, reset) = (self.palette.error, self.palette.reset);
-        let (site, at) = (name(verdict), timestamp_text(explanation.at));
+        let (site, at) = (name(judged), timestamp_text(explanation.at));
         self.line(&format!("{error}✗ {site} refuses this client{reset} at {at}"));
         self.line("");
         self.fact("reason", refusal.reason.as_str());
@@ -110,10 +97,11 @@ impl Page {
             self.fact("nearest", nearest);
         }
         self.fact("advice", &refusal.advice);
-        if let Some(told) = verdict.unverified(explanation.presented.len()) {
-            let mode = verdict.site.client.mode.as_str();
+        if let Some(told) = &judged.unverified {
+            let mode = judged.site.client.mode.as_str();
             self.fact("but goes on", &format!("unverified, by `mode = \"{mode}\"`"));
             self.fact("app gets", &format!("x-ssl-client-verify: {told}"));
+            self.fact("not judged", NOT_JUDGED);
         }
         for (number, der) in explanation.presented.iter().enumerate() {
             let label = if number == 0 { "certificate" } else { "then" };
@@ -146,8 +134,8 @@ impl Page {
     }
 }
 
-fn name(verdict: &Verdict<'_>) -> String {
-    let first = verdict.site.server_names.first();
+fn name(judged: &Judged<'_>) -> String {
+    let first = judged.site.server_names.first();
     first.map_or_else(|| "the site".to_owned(), |name| name.value.to_string())
 }
 

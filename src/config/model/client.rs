@@ -70,6 +70,26 @@ impl ClientMode {
 }
 
 impl Client {
+    /// What holds where a file says nothing.
+    #[cfg(any(test, fuzzing))]
+    pub fn of_defaults() -> Self {
+        Self {
+            mode: ClientMode::Require,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            pinned_spki_sha256: Vec::new(),
+            extended_key_usage: ExtendedKeyUsage::IfPresent,
+            chain_depth_max: 5,
+            partial_chain: false,
+            accept_legacy: Vec::new(),
+            ca_hints: CaHints::All,
+            crl: Vec::new(),
+            crl_check: CrlCheck::Leaf,
+            crl_missing: CrlMissing::Deny,
+            crl_expired: OnDoubt::Deny,
+        }
+    }
+
     /// Whether `accept_legacy` has this word.
     pub fn accepts(&self, legacy: Legacy) -> bool {
         self.accept_legacy.contains(&legacy)

@@ -3,7 +3,12 @@
 use std::path::Path;
 
 use super::{SMALLEST, config, instead, report, with};
-use crate::config::{Endpoint, Source, parse};
+use crate::config::{Client, Endpoint, Source, parse};
+
+#[test]
+fn the_defaults_of_tests_are_those_of_a_file() {
+    assert_eq!(config(SMALLEST).sites[0].client, Client::of_defaults());
+}
 
 #[test]
 fn a_listener_without_a_host_is_answered_with_the_addresses_for_all() {

@@ -1,9 +1,10 @@
 //! Telling the app who called, in the families of headers that the site's `formats` lists.
 //!
 //! They are made once per verdict, from the verified identity alone, and set last on each request. A client
-//! without one has the verdict itself and nothing else. Each is one line, and nothing in a certificate can end a value and begin another. Together they stay below
-//! `bytes_max`: what is too long loses the chain first and the certificate next, and says so; a name or a
-//! fingerprint is never left out, so that where even those are too long, no request goes through.
+//! without one has the verdict itself and nothing else. Each is one line, and nothing in a certificate can end
+//! a value and begin another. Together they stay below `bytes_max`: what is too long loses the chain first and
+//! the certificate next, and says so; a name or a fingerprint is never left out, so that where even those are
+//! too long, no request goes through.
 
 mod encode;
 mod rfc9440;
@@ -151,7 +152,7 @@ fn lines(
     };
     let mut lines: Vec<_> = config.formats.iter().flat_map(of).collect();
     // Where others come through too, every app can tell them apart by one header.
-    if mode != ClientMode::Require && !config.formats.contains(&IdentityFormat::XSsl) {
+    if mode.unverified().is_some() && !config.formats.contains(&IdentityFormat::XSsl) {
         lines.push((VERIFY, x_ssl::VERIFIED.to_owned()));
     }
     lines

@@ -17,8 +17,8 @@ use crate::policy::Reason;
 /// What a limit is for.
 const MINUTE: Duration = Duration::from_secs(60);
 /// How many pairs of source and reason, and of neighbourhood and reason, have a limit of their own at once.
-pub(super) const SOURCES_MAX: usize = 4096;
-pub(super) const NEIGHBOURHOODS_MAX: usize = 1024;
+const SOURCES_MAX: usize = 4096;
+const NEIGHBOURHOODS_MAX: usize = 1024;
 
 /// Who shares a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,7 +2,8 @@
 //! kept in memory.
 //!
 //! The counts miss none. What is logged is what the limiter lets through, with the number of those that it did
-//! not; the same are kept, so that whoever repeats himself pushes nobody else out of sight.
+//! not; the same are kept, so that whoever repeats himself pushes nobody else out of sight. Clients that are let
+//! in in spite of their certificate are logged within the same limit, of its own for them, and not kept.
 
 mod limiter;
 mod ring;
@@ -12,11 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::policy::{Reason, Refusal};
 
-use super::refusal::{ConnectionFacts, RefusalEvent};
+use super::refusal::{ConnectionFacts, RefusalEvent, log_let_in};
 use limiter::{Limiter, Untold};
 use ring::Ring;
 
@@ -32,6 +33,8 @@ pub struct Refusals {
 #[derive(Debug, Default)]
 struct Kept {
     limiter: Limiter,
+    /// Of those that are let in, so that they silence no refusal.
+    let_in: Limiter,
     ring: Ring,
 }
 
@@ -76,16 +79,39 @@ impl Refusals {
         event.log();
     }
 
+    /// Logs a client that is served unverified in spite of its certificate, within the `limit`. `live` marks one
+    /// that had been verified, and passes no longer.
+    pub fn report_let_in(
+        &self,
+        limit: Option<u32>,
+        facts: &ConnectionFacts,
+        refusal: &Refusal,
+        live: bool,
+    ) {
+        let (now, source) = (self.started.elapsed(), facts.peer.ip());
+        let suppressed = self.lock().let_in.admit(now, source, refusal.reason, limit);
+        if let Some(suppressed) = suppressed {
+            log_let_in(facts, refusal, live, suppressed);
+        }
+    }
+
     /// Tells of what was not told in the minutes that are over.
     pub fn sweep(&self) {
-        let untold = self.lock().limiter.sweep(self.started.elapsed());
-        untold.iter().for_each(summarise);
+        let now = self.started.elapsed();
+        self.summarise(|limiter| limiter.sweep(now));
     }
 
     /// Tells of what was not told at all, when no further event can come.
     pub fn flush(&self) {
-        let untold = self.lock().limiter.flush();
-        untold.iter().for_each(summarise);
+        self.summarise(Limiter::flush);
+    }
+
+    fn summarise(&self, forget: impl Fn(&mut Limiter) -> Vec<Untold>) {
+        let mut kept = self.lock();
+        let (refused, let_in) = (forget(&mut kept.limiter), forget(&mut kept.let_in));
+        drop(kept);
+        refused.iter().for_each(summarise_refused);
+        let_in.iter().for_each(summarise_let_in);
     }
 
     /// How many clients were refused for each reason, told or not.
@@ -105,13 +131,19 @@ impl Refusals {
 }
 
 /// The line for those that no later event tells of.
-fn summarise(untold: &Untold) {
+fn summarise_refused(untold: &Untold) {
     let (reason, source, suppressed) = (untold.reason.as_str(), &untold.scope, untold.count);
     if untold.reason == Reason::Closed {
         debug!(target: "refusal", reason, %source, suppressed, "further clients were refused and not told one by one");
     } else {
         warn!(target: "refusal", reason, %source, suppressed, "further clients were refused and not told one by one");
     }
+}
+
+/// The same for those that were let in.
+fn summarise_let_in(untold: &Untold) {
+    let (reason, source, suppressed) = (untold.reason.as_str(), &untold.scope, untold.count);
+    info!(target: "unverified", reason, %source, suppressed, "further clients were let in unverified and not told one by one");
 }
 
 #[cfg(test)]

@@ -10,9 +10,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::config::{
-    CaHints, Client, ClientMode, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage, IdentityFormat,
-    IdentityHeaders, Located, OnDoubt, Report, ServerName, Site, SiteLimits, Source, Timeouts, Tls,
-    TlsVersion, Upstream,
+    Client, Endpoint, IdentityFormat, IdentityHeaders, Located, Report, ServerName, Site,
+    SiteLimits, Source, Timeouts, Tls, TlsVersion, Upstream,
 };
 
 const TOML: &str = r#"[[listener]]
@@ -80,21 +79,7 @@ impl Lab {
                 },
                 0..0,
             ),
-            client: Client {
-                mode: ClientMode::Require,
-                allow: Vec::new(),
-                deny: Vec::new(),
-                pinned_spki_sha256: Vec::new(),
-                extended_key_usage: ExtendedKeyUsage::IfPresent,
-                chain_depth_max: 5,
-                partial_chain: false,
-                accept_legacy: Vec::new(),
-                ca_hints: CaHints::All,
-                crl: Vec::new(),
-                crl_check: CrlCheck::Leaf,
-                crl_missing: CrlMissing::Deny,
-                crl_expired: OnDoubt::Deny,
-            },
+            client: Client::of_defaults(),
             identity_headers: IdentityHeaders {
                 formats: vec![IdentityFormat::XSsl],
                 bytes_max: 16 << 10,

@@ -18,6 +18,7 @@ use crate::identity::{KeyUsage, timestamp_text};
 use crate::policy::{Reason, Refusal};
 use crate::tls::algorithms::Algorithms;
 
+// For `benches` alone.
 #[doc(hidden)]
 pub use list::{List, Revoked};
 

@@ -16,7 +16,7 @@ use crate::policy::{Reason, Refusal};
 use super::super::algorithms::Algorithms;
 use super::super::material::{Certificate, Signature, key_flaw};
 use super::anchors::Anchors;
-use super::{nearest, usage};
+use super::{nearest, seconds, usage};
 
 /// How many presented certificates are looked at for a message.
 const LOOKED_AT_MAX: usize = 16;
@@ -129,20 +129,20 @@ pub(super) fn explain(error: &webpki::Error, scene: &Scene<'_>) -> Refusal {
             nearest::explain_break(scene)
         }
         E::CaUsedAsEndEntity => {
-            refuse(Reason::WrongUsage, "presented the certificate of a CA as its own")
+            Refusal::new(Reason::WrongUsage, "presented the certificate of a CA as its own")
                 .advising("give the client a certificate of its own, which the CA has issued to it")
         }
-        E::EndEntityUsedAsCa => refuse(
+        E::EndEntityUsedAsCa => Refusal::new(
             Reason::WrongUsage,
             "presented a chain in which a certificate that is no CA issued another",
         ),
         E::CertExpired { not_after, .. } => {
-            let not_after = i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX);
+            let not_after = seconds(*not_after);
             let blamed = scene.find(|claims| claims.not_after == not_after);
             expired(scene, blamed.unwrap_or(&scene.own))
         }
         E::CertNotValidYet { not_before, .. } => {
-            let not_before = i64::try_from(not_before.as_secs()).unwrap_or(i64::MAX);
+            let not_before = seconds(*not_before);
             let blamed = scene.find(|claims| claims.not_before == not_before);
             not_yet_valid(scene, blamed.unwrap_or(&scene.own))
         }
@@ -151,35 +151,39 @@ pub(super) fn explain(error: &webpki::Error, scene: &Scene<'_>) -> Refusal {
             let blamed = scene.find(is_for_others).unwrap_or(&scene.own);
             usage::not_for_clients(&blamed.claims, blamed.der == scene.own.der)
         }
-        E::NameConstraintViolation | E::MalformedNameConstraint | E::UnsupportedNameType => refuse(
-            Reason::NameConstraint,
-            "presented a certificate with a name that a CA of its chain may not vouch for",
-        ),
-        E::PathLenConstraintViolated => refuse(
+        E::NameConstraintViolation | E::MalformedNameConstraint | E::UnsupportedNameType => {
+            Refusal::new(
+                Reason::NameConstraint,
+                "presented a certificate with a name that a CA of its chain may not vouch for",
+            )
+        }
+        E::PathLenConstraintViolated => Refusal::new(
             Reason::PathLength,
             "presented a chain with more intermediates than a CA in it allows",
         ),
         E::MaximumPathDepthExceeded
         | E::MaximumPathBuildCallsExceeded
         | E::MaximumSignatureChecksExceeded
-        | E::MaximumNameConstraintComparisonsExceeded => refuse(
+        | E::MaximumNameConstraintComparisonsExceeded => Refusal::new(
             Reason::ChainTooDeep,
-            &format!("presented a chain that is longer or wider than is followed: {error:?}"),
+            format!("presented a chain that is longer or wider than is followed: {error:?}"),
         ),
         E::UnsupportedSignatureAlgorithmContext(_)
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => unsupported(scene),
-        E::SignatureAlgorithmMismatch => refuse(
+        E::SignatureAlgorithmMismatch => Refusal::new(
             Reason::BadSignature,
             "presented a certificate that names two signature algorithms for its one signature",
         ),
-        E::UnsupportedCertVersion if scene.find(|claims| claims.version > 3).is_some() => refuse(
-            Reason::Malformed,
-            "presented a chain with a certificate of a version that X.509 does not have",
-        ),
+        E::UnsupportedCertVersion if scene.find(|claims| claims.version > 3).is_some() => {
+            Refusal::new(
+                Reason::Malformed,
+                "presented a chain with a certificate of a version that X.509 does not have",
+            )
+        }
         E::UnsupportedCertVersion if claims.version < 3 => old_version(claims),
-        E::UnsupportedCertVersion => refuse(
+        E::UnsupportedCertVersion => Refusal::new(
             Reason::OldX509,
-            &format!(
+            format!(
                 "presented a chain with an intermediate of X.509 version 1 or 2 (its own: version {})",
                 claims.version
             ),
@@ -189,18 +193,14 @@ pub(super) fn explain(error: &webpki::Error, scene: &Scene<'_>) -> Refusal {
             Some(blamed) => {
                 let flaw = blamed.claims.usage.flaw.as_deref().unwrap_or_default();
                 let who = scene.who(blamed);
-                refuse(Reason::Malformed, &format!("presented {who} holds {flaw}"))
+                Refusal::new(Reason::Malformed, format!("presented {who} holds {flaw}"))
             }
-            None => refuse(
+            None => Refusal::new(
                 Reason::Malformed,
-                &format!("presented a certificate that cannot be accepted: {other:?}"),
+                format!("presented a certificate that cannot be accepted: {other:?}"),
             ),
         },
     }
-}
-
-pub(super) fn refuse(reason: Reason, sentence: &str) -> Refusal {
-    Refusal::new(reason, sentence)
 }
 
 fn is_anchor(scene: &Scene<'_>) -> bool {
@@ -231,7 +231,7 @@ pub(super) fn expired(scene: &Scene<'_>, blamed: &Certificate) -> Refusal {
 /// The same of what a sentence calls `who`.
 pub(super) fn expired_since(who: &str, claims: &Claims, now: i64) -> Refusal {
     let late = span(now - claims.not_after);
-    refuse(Reason::Expired, &format!("presented {who} expired {late} ago"))
+    Refusal::new(Reason::Expired, format!("presented {who} expired {late} ago"))
 }
 
 /// The refusal of a certificate, or of a CA, that has not begun.
@@ -251,7 +251,7 @@ pub(super) fn valid_from(who: &str, claims: &Claims, now: i64) -> Refusal {
         claims.not_before_text(),
         timestamp_text(now)
     );
-    refuse(Reason::NotYetValid, &sentence)
+    Refusal::new(Reason::NotYetValid, sentence)
 }
 
 /// The refusal of a signature that nobody here can or wants to check.
@@ -263,7 +263,7 @@ pub(super) fn unsupported(scene: &Scene<'_>) -> Refusal {
     if let Some(weak) = scene.certificates().find(is_refused) {
         let (who, algorithm) = (scene.who(weak), &weak.claims.signature_algorithm);
         let sentence = format!("presented {who} is signed with {algorithm}, which can be forged");
-        let refusal = refuse(Reason::UnsupportedAlgorithm, &sentence);
+        let refusal = Refusal::new(Reason::UnsupportedAlgorithm, sentence);
         let again = "have the CA issue again with SHA-256";
         return if weak.is_signed_with_sha1() {
             refusal.advising(format!("{again}, or {}", let_pass(Legacy::Sha1)))
@@ -277,20 +277,20 @@ pub(super) fn unsupported(scene: &Scene<'_>) -> Refusal {
         let (subject, key) = (&ca.subject, &ca.key);
         let sentence =
             format!("presented a chain whose CA `{subject}` has a key that is {flaw}: {key}");
-        return refuse(Reason::UnsupportedAlgorithm, &sentence).advising(usage::other_key(ca));
+        return Refusal::new(Reason::UnsupportedAlgorithm, sentence).advising(usage::other_key(ca));
     }
     let (algorithm, key) = (&scene.own.claims.signature_algorithm, &scene.own.claims.key);
     let sentence = format!(
         "presented a chain with a signature or key that is not accepted (its own: {algorithm}, \
          key {key})"
     );
-    refuse(Reason::UnsupportedAlgorithm, &sentence)
+    Refusal::new(Reason::UnsupportedAlgorithm, sentence)
 }
 
 /// The refusal of a client's certificate that is older than version 3.
 pub(super) fn old_version(claims: &Claims) -> Refusal {
     let version = claims.version;
-    refuse(Reason::OldX509, &format!("presented an X.509 version {version} certificate"))
+    Refusal::new(Reason::OldX509, format!("presented an X.509 version {version} certificate"))
 }
 
 /// How advice goes on about a word of `accept_legacy`.
@@ -310,7 +310,7 @@ pub(super) fn not_understood(who: &str, number: &str) -> Refusal {
     let sentence = format!(
         "presented {who} holds the critical extension {number}, which is not understood here"
     );
-    refuse(Reason::Malformed, &sentence)
+    Refusal::new(Reason::Malformed, sentence)
 }
 
 /// A length of time as people say it.

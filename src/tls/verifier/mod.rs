@@ -1,36 +1,34 @@
 //! The verification of a client's certificate: the reason this gateway exists.
 //!
-//! rustls asks here during the handshake, and `explain` at a desk. The story of a judgement,
-//! [`ClientVerifier::examine`]: read the
-//! certificate → take the anchors that are valid now (`anchors`) → choose which of the certificates at hand may
-//! take part (`candidates`) → let rustls-webpki find a path, which our own checks narrow (`path`, `usage`)
-//! → apply the site's rules. Where keys are pinned, `pinned` stands in for the path, and for certificates of
-//! version 1 `version1` does. Where it ends early, `explain` and `nearest` find the words. The outcome, with
-//! the certificate or with the reason in full, is left for the connection in [`OUTCOME`], because a TLS alert
-//! has room for neither.
+//! rustls asks during the handshake (`handshake`), and `explain` at a desk. The story of a judgement,
+//! [`ClientVerifier::examine`]: read the certificate → take the anchors that are valid now (`anchors`) → choose
+//! which of the certificates at hand may take part (`candidates`) → let rustls-webpki find a path, which our own
+//! checks narrow (`path`, `usage`) → apply the site's rules. Where keys are pinned, `pinned` stands in for the
+//! path, and for certificates of version 1 `version1` does. Where it ends early, `explain` and `nearest` find
+//! the words. The outcome, with the certificate or with the reason in full, is left for the connection in
+//! [`OUTCOME`], because a TLS alert has room for neither.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::danger::HandshakeSignatureValid;
+use rustls::DistinguishedName;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 use crate::config::{Client, Legacy, Located, Report, Rule, Site};
 use crate::identity::{Claims, Identity};
 use crate::policy::{self, LetIn, Reason, Refusal};
 
 use super::algorithms::Algorithms;
-use super::material::{Certificate, ClientTrust, TrustedCa};
+use super::material::{Certificate, ClientTrust, TrustedCa, key_flaw};
 use super::revocation::RevocationLists;
 use super::verdicts::{ChainHash, Verdicts};
 
 mod anchors;
 mod candidates;
 mod explain;
+mod handshake;
 mod nearest;
 mod path;
 mod pinned;
@@ -152,7 +150,7 @@ impl ClientVerifier {
         now: UnixTime,
     ) -> Outcome {
         let hash = ChainHash::of(end_entity, intermediates);
-        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let seconds = seconds(now);
         if let Some(identity) = self.verdicts.get(hash, seconds) {
             return Ok(identity);
         }
@@ -165,7 +163,7 @@ impl ClientVerifier {
     ///
     /// # Errors
     /// The refusal, with the chain.
-    pub(super) fn examine(
+    fn examine(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -189,6 +187,15 @@ impl ClientVerifier {
             Some((own, others)) => self.examine(own, others, now),
             None => Err(Refusal::new(Reason::NoCertificate, "has no certificate")),
         }
+    }
+
+    /// Whether a client could prove here that it holds the key of this certificate, DER: one that cannot be read
+    /// or is not accepted proves nothing, and whoever shows it is refused in every mode.
+    pub fn takes_proof_by(&self, certificate: &[u8]) -> bool {
+        let certificate = CertificateDer::from_slice(certificate);
+        let claims = Claims::from_der(&certificate);
+        let has_flaw = claims.is_ok_and(|claims| key_flaw(&claims, self.algorithms).is_some());
+        proof::key_of(&certificate).is_ok() && !has_flaw
     }
 
     fn judge_anew(
@@ -219,6 +226,7 @@ impl ClientVerifier {
         let identity = Arc::new(Identity::of_verified(claims, chain, valid_until));
         Ok(Admission { identity, cas, rule })
     }
+
     /// Finds a path to a CA.
     fn judge_path(
         &self,
@@ -227,7 +235,7 @@ impl ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<Path, Refusal> {
-        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let seconds = seconds(now);
         let anchors = self.anchors.in_force(seconds);
         let judge = Judge {
             anchors: &anchors,
@@ -266,81 +274,7 @@ impl ClientVerifier {
     }
 }
 
-impl ClientCertVerifier for ClientVerifier {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &self.hints
-    }
-
-    fn client_auth_mandatory(&self) -> bool {
-        !policy::lets_in(self.rules.mode, Reason::NoCertificate, 0)
-    }
-
-    fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        let outcome = self.judge(end_entity, intermediates, now);
-        let (mode, presented) = (self.rules.mode, 1 + intermediates.len());
-        let verdict = match &outcome {
-            Ok(_) => Ok(ClientCertVerified::assertion()),
-            // rustls may go on; the acceptor sees by the outcome that nobody was verified.
-            Err(refusal) if policy::lets_in(mode, refusal.reason, presented) => {
-                Ok(ClientCertVerified::assertion())
-            }
-            Err(refusal) => Err(Error::InvalidCertificate(alert_for(refusal.reason))),
-        };
-        // Nobody listens when rustls is driven by something else than the acceptor; the verdict stands.
-        let finding = Finding { outcome, goes_on: verdict.is_ok() };
-        let _ = OUTCOME.try_with(|slot| slot.replace(Some(finding)));
-        verdict
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        proof::tls12(message, cert, dss, &self.handshakes)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        proof::tls13(message, cert, dss, &self.handshakes)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.handshakes.supported_schemes()
-    }
-}
-
-/// Not the client's fault, and nothing that its certificate could be blamed for.
-#[derive(Debug, thiserror::Error)]
-#[error("whether the certificate was revoked cannot be told")]
-struct Unsettled;
-
-/// The certificate error whose TLS alert (RFC 8446 section 6.2) fits a reason best.
-fn alert_for(reason: Reason) -> CertificateError {
-    match reason {
-        Reason::UnknownCa | Reason::MissingIntermediate | Reason::NotPinned => {
-            CertificateError::UnknownIssuer
-        }
-        Reason::Expired => CertificateError::Expired,
-        Reason::NotYetValid => CertificateError::NotValidYet,
-        Reason::WrongUsage => CertificateError::InvalidPurpose,
-        Reason::Revoked => CertificateError::Revoked,
-        // certificate_unknown: "some other (unspecified) issue", which here is the operator's to mend.
-        Reason::CrlMissing | Reason::CrlExpired | Reason::CrlUnreadable => {
-            CertificateError::Other(rustls::OtherError(Arc::new(Unsettled)))
-        }
-        Reason::NotAllowed => CertificateError::ApplicationVerificationFailure,
-        // bad_certificate: "corrupt, contained signatures that did not verify correctly, etc."
-        _ => CertificateError::BadEncoding,
-    }
+/// Unix time as certificates and messages have it.
+fn seconds(time: UnixTime) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }

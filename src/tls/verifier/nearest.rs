@@ -11,7 +11,7 @@ use crate::policy::{Reason, Refusal};
 
 use super::super::material::{Certificate, Signature};
 use super::anchors::is_in_force;
-use super::explain::{Scene, expired, explain, not_yet_valid, refuse, unsupported};
+use super::explain::{Scene, expired, explain, not_yet_valid, unsupported};
 
 /// How far a chain is followed: beyond what webpki follows.
 const STEPS_MAX: usize = 8;
@@ -117,7 +117,7 @@ fn at_anchor(scene: &Scene<'_>, walk: &Walk<'_>, anchor: &Certificate) -> Refusa
                      {most}",
                     claims.subject
                 );
-                return refuse(Reason::PathLength, &sentence);
+                return Refusal::new(Reason::PathLength, sentence);
             }
         }
         let sentence = format!(
@@ -125,7 +125,7 @@ fn at_anchor(scene: &Scene<'_>, walk: &Walk<'_>, anchor: &Certificate) -> Refusa
             anchor.claims.subject
         );
         let nearest = format!("`{}`: its key signed the chain", anchor.claims.subject);
-        return refuse(Reason::UnknownCa, &sentence).nearest(nearest);
+        return Refusal::new(Reason::UnknownCa, sentence).nearest(nearest);
     }
     if anchor.claims.not_after < scene.now {
         expired(scene, anchor)
@@ -146,7 +146,7 @@ fn key_differs(scene: &Scene<'_>, top: &Certificate, anchor: &Certificate) -> Re
          has the same name",
         scene.where_is(anchor)
     );
-    refuse(Reason::BadSignature, &sentence)
+    Refusal::new(Reason::BadSignature, sentence)
         .advising(advice)
         .nearest(format!("`{}`: the issuer's name, but another key", anchor.claims.subject))
 }
@@ -162,7 +162,7 @@ fn sent_key_differs(scene: &Scene<'_>, top: &Certificate, other: &Certificate) -
         "have the client send the certificate of the CA that issued its own; the `{}` in its chain has another key",
         other.claims.subject
     );
-    refuse(Reason::BadSignature, &sentence).advising(advice)
+    Refusal::new(Reason::BadSignature, sentence).advising(advice)
 }
 
 fn goes_in_a_circle(top: &Certificate) -> Refusal {
@@ -170,7 +170,7 @@ fn goes_in_a_circle(top: &Certificate) -> Refusal {
         "presented a chain that goes in a circle at `{}`, and leads to no configured CA",
         top.claims.subject
     );
-    refuse(Reason::UnknownCa, &sentence)
+    Refusal::new(Reason::UnknownCa, sentence)
 }
 
 /// Nobody has the issuer's certificate, or nobody trusts it.
@@ -181,13 +181,13 @@ fn stops(scene: &Scene<'_>, top: &Certificate) -> Refusal {
         let sentence = format!(
             "presented a self-signed certificate for `{issuer}`, which is no configured CA"
         );
-        refuse(Reason::UnknownCa, &sentence).advising(
+        Refusal::new(Reason::UnknownCa, sentence).advising(
             "give the client a certificate that a CA in `client_ca` has issued; nobody vouches for this one",
         )
     } else if top.claims.is_self_issued() {
         let sentence =
             format!("presented a chain that ends at `{issuer}`, which is no configured CA");
-        refuse(Reason::UnknownCa, &sentence).advising(format!(
+        Refusal::new(Reason::UnknownCa, sentence).advising(format!(
             "if clients of `{issuer}` are to be let in, add that CA's certificate to `client_ca`"
         ))
     } else if let Some((nearest, Shared::Organisation)) = closest {
@@ -196,7 +196,7 @@ fn stops(scene: &Scene<'_>, top: &Certificate) -> Refusal {
              missing, perhaps one below the configured CA `{}`",
             nearest.claims.subject
         );
-        refuse(Reason::MissingIntermediate, &sentence).advising(format!(
+        Refusal::new(Reason::MissingIntermediate, sentence).advising(format!(
             "have the client send the certificate of `{issuer}` behind its own, or add it to `client_ca` beside \
              {}",
             scene.where_is(nearest)
@@ -207,7 +207,7 @@ fn stops(scene: &Scene<'_>, top: &Certificate) -> Refusal {
             "presented {what} issued by `{issuer}`, which is no configured CA, and whose certificate was \
              not sent"
         );
-        refuse(Reason::UnknownCa, &sentence).advising(format!(
+        Refusal::new(Reason::UnknownCa, sentence).advising(format!(
             "if `{issuer}` is a root whose clients are to be let in, add its certificate to `client_ca`; if it is \
              an intermediate, have the client send it"
         ))

@@ -19,6 +19,7 @@ use super::super::algorithms::Algorithms;
 use super::super::material::{Certificate, content, public_key_info};
 use super::super::revocation::{Asked, Issuer, RevocationLists};
 use super::anchors::InForce;
+use super::seconds;
 use super::usage::{self, Purpose};
 
 /// Why there is no path.
@@ -57,7 +58,7 @@ impl Judge<'_> {
     ) -> Result<Path, Failure> {
         let accepted = RefCell::new(None);
         let refused = RefCell::new(None);
-        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let seconds = seconds(now);
         let judge = |path: &VerifiedPath<'_>| match self.check(path, seconds) {
             Ok(path) => {
                 accepted.replace(Some(path));

@@ -11,8 +11,7 @@ use crate::config::{Client, ExtendedKeyUsage, Legacy};
 use crate::identity::Claims;
 use crate::policy::{Reason, Refusal};
 
-use super::explain::refuse;
-use super::{explain, usage};
+use super::{explain, seconds, usage};
 
 /// Judges a client's certificate by the site's pins; what holds with a CA too is left to [`usage`].
 pub(super) fn check(claims: &Claims, rules: &Client, now: UnixTime) -> Result<(), Refusal> {
@@ -22,12 +21,12 @@ pub(super) fn check(claims: &Claims, rules: &Client, now: UnixTime) -> Result<()
             "presented a certificate with a key that is not pinned: its SHA-256 is `{}`",
             claims.key_fingerprint()
         );
-        return Err(refuse(Reason::NotPinned, &sentence));
+        return Err(Refusal::new(Reason::NotPinned, sentence));
     }
     if claims.version < 3 && !rules.accepts(Legacy::X509V1) {
         return Err(explain::old_version(claims));
     }
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let now = seconds(now);
     if claims.not_after < now {
         return Err(explain::expired_since("a certificate that", claims, now));
     }

@@ -1,9 +1,9 @@
 //! The proof that a client holds the key of the certificate that it presents.
 //!
 //! rustls reads the key through webpki, which reads no certificate of X.509 version 1 and none with a
-//! critical extension that it does not know. Where a site's mode lets such clients in unverified, their key
-//! is read by itself: nobody shows a certificate here without holding its key. None of these can become a
-//! verified one, because verification reads it through webpki, too.
+//! critical extension that it does not know. Their key is read by itself: such a client may be let in unverified
+//! (`mode`), or verified where the site accepts version 1 (`accept_legacy`) or pins its key. Either way nobody
+//! shows a certificate here without holding its key.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
@@ -52,7 +52,10 @@ pub(super) fn tls13(
     verify_tls13_signature_with_raw_key(message, &key_of(certificate)?, signed, algorithms)
 }
 
-fn key_of<'a>(certificate: &'a CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'a>, Error> {
+/// The key that a client has to prove to hold.
+pub(super) fn key_of<'a>(
+    certificate: &'a CertificateDer<'_>,
+) -> Result<SubjectPublicKeyInfoDer<'a>, Error> {
     let (_, read) = X509Certificate::from_der(certificate).map_err(|_| unreadable())?;
     Ok(SubjectPublicKeyInfoDer::from(read.tbs_certificate.subject_pki.raw))
 }

@@ -4,18 +4,16 @@
 //! name and by signature. Such a certificate has no extensions, so it cannot say that it is no CA's; what it
 //! issued is therefore never followed.
 
-use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
-use webpki::RawPublicKeyEntity;
+use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
 use crate::identity::Claims;
 use crate::policy::{Reason, Refusal};
 
-use super::super::algorithms::Algorithms;
-use super::super::material::{Certificate, content, public_key_info};
+use super::super::material::{Certificate, Signature, content};
 use super::super::revocation::Asked;
-use super::explain::{self, Scene, refuse};
+use super::explain::{self, Scene};
 use super::path::{Judge, Path};
 use super::{nearest, usage};
 
@@ -31,7 +29,7 @@ pub(super) fn verify(
     scene: &Scene<'_>,
 ) -> Result<Path, Refusal> {
     let claims = &scene.own.claims;
-    let malformed = |what: &str| refuse(Reason::Malformed, &format!("presented {what}"));
+    let malformed = |what: &str| Refusal::new(Reason::Malformed, format!("presented {what}"));
     let (_, parsed) = X509Certificate::from_der(own)
         .map_err(|_| malformed("a certificate that cannot be read"))?;
     // RFC 5280 section 4.1.2.9: extensions are of version 3 only.
@@ -41,7 +39,10 @@ pub(super) fn verify(
     if parsed.tbs_certificate.signature != parsed.signature_algorithm {
         let sentence =
             "presented a certificate that names two signature algorithms for its one signature";
-        return Err(refuse(Reason::BadSignature, sentence));
+        return Err(Refusal::new(Reason::BadSignature, sentence));
+    }
+    if parsed.signature_value.unused_bits != 0 {
+        return Err(malformed("a certificate whose signature is no whole number of bytes"));
     }
     let now = scene.now;
     if claims.not_after < now {
@@ -54,16 +55,19 @@ pub(super) fn verify(
         && judge.anchors.certificates.iter().any(|ca| is_named_alike(ca, claims))
     {
         let sentence = "presented the certificate of a CA as its own";
-        return Err(refuse(Reason::WrongUsage, sentence));
+        return Err(Refusal::new(Reason::WrongUsage, sentence));
     }
     let pairs = judge.anchors.anchors.iter().zip(&judge.anchors.certificates);
-    let issuers = pairs.filter(|(_, ca)| is_issued_by(own, &parsed, ca, judge.algorithms));
+    let issuers = pairs.filter(|(_, ca)| {
+        ca.claims.subject_der == claims.issuer_der
+            && scene.own.signature_under(ca, judge.algorithms) == Signature::Right
+    });
     let mut refused = None;
     for (anchor, certificate) in issuers {
         let verdict = usage::check_issuer(&certificate.claims, judge.rules.extended_key_usage)
             .and_then(|()| match anchor.name_constraints {
                 None => Ok(()),
-                Some(_) => Err(refuse(
+                Some(_) => Err(Refusal::new(
                     Reason::NameConstraint,
                     "presented a version 1 certificate of a CA that may vouch for some names only",
                 )),
@@ -90,44 +94,9 @@ fn is_named_alike(ca: &Certificate, claims: &Claims) -> bool {
     ca.claims.subject_der == claims.subject_der
 }
 
-/// By name, by the key, and by the very algorithm that the certificate names.
-fn is_issued_by(
-    own: &CertificateDer<'_>,
-    parsed: &X509Certificate<'_>,
-    ca: &Certificate,
-    algorithms: Algorithms,
-) -> bool {
-    let signature = &parsed.signature_value;
-    if parsed.issuer().as_raw() != ca.claims.subject_der.as_slice() || signature.unused_bits != 0 {
-        return false;
-    }
-    let Some(spki) = public_key_info(&ca.der).map(SubjectPublicKeyInfoDer::from) else {
-        return false;
-    };
-    let Ok(key) = RawPublicKeyEntity::try_from(&spki) else {
-        return false;
-    };
-    let named = algorithm_of(own);
-    algorithms
-        .for_certificates()
-        .iter()
-        .filter(|algorithm| Some(algorithm.signature_alg_id().as_ref()) == named)
-        .any(|algorithm| {
-            let message = parsed.tbs_certificate.as_ref();
-            key.verify_signature(*algorithm, message, &signature.data).is_ok()
-        })
-}
-
-/// The content of the AlgorithmIdentifier between what is signed and the signature.
-fn algorithm_of(certificate: &[u8]) -> Option<&[u8]> {
-    let inside = content(certificate)?;
-    let (after_signed, _) = x509_parser::asn1_rs::Any::from_der(inside).ok()?;
-    content(after_signed)
-}
-
 fn no_issuer(scene: &Scene<'_>) -> Refusal {
     match nearest::way(scene) {
-        Some(between) if !between.is_empty() => refuse(
+        Some(between) if !between.is_empty() => Refusal::new(
             Reason::OldX509,
             "presented an X.509 version 1 certificate that an intermediate issued; `accept_legacy` \
              takes only those that a CA of `client_ca` issued itself",

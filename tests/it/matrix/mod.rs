@@ -9,8 +9,8 @@
 mod cases;
 mod der;
 mod extension;
-mod forge;
-mod key;
+pub(crate) mod forge;
+pub(crate) mod key;
 mod openssl;
 mod page;
 mod servers;
@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use crate::support::client::VERSIONS;
 use crate::support::gateway::Setup;
 use crate::support::message::SITE;
+use crate::support::openssl::is_installed;
 use crate::support::upstream::{OK, Upstream};
 
 use cases::TOPICS;
@@ -107,7 +108,7 @@ fn outcomes(app: &Upstream, made: &Made) -> Vec<String> {
 
 /// Makes the cases of a topic and has gateways judge them.
 fn judge(topic: &str) {
-    if !openssl::is_there() {
+    if !is_installed() {
         return;
     }
     let (_, cases) = TOPICS.iter().find(|(name, _)| *name == topic).unwrap();
@@ -130,7 +131,7 @@ fn judge(topic: &str) {
 
 #[test]
 fn what_openssl_says_of_each_case_is_in_the_table() {
-    if !openssl::is_there() || !openssl::is_of_the_table() {
+    if !is_installed() || !openssl::is_of_the_table() {
         return;
     }
     let cases = TOPICS.iter().flat_map(|(_, cases)| cases());
@@ -145,31 +146,31 @@ fn what_openssl_says_of_each_case_is_in_the_table() {
 }
 
 #[test]
-fn keys_and_signatures() {
+fn every_key_and_signature_becomes_what_the_table_says() {
     judge("Keys and signatures");
 }
 
 #[test]
-fn chains() {
+fn every_chain_becomes_what_the_table_says() {
     judge("Chains");
 }
 
 #[test]
-fn usages() {
+fn every_usage_becomes_what_the_table_says() {
     judge("Usages");
 }
 
 #[test]
-fn dates_and_revocation() {
+fn every_date_and_list_becomes_what_the_table_says() {
     judge("Dates and revocation");
 }
 
 #[test]
-fn name_constraints() {
+fn every_name_constraint_becomes_what_the_table_says() {
     judge("Name constraints");
 }
 
 #[test]
-fn encoding_and_names() {
+fn every_encoding_and_name_becomes_what_the_table_says() {
     judge("Encoding and names");
 }

@@ -21,16 +21,6 @@ pub fn openssl(folder: &Path, words: &[&str]) -> Result<Vec<u8>, String> {
     Err(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// Whether it is there. Where it has to be and is not, the test fails.
-pub fn is_there() -> bool {
-    if openssl(Path::new("."), &["version"]).is_ok() {
-        return true;
-    }
-    assert!(std::env::var_os("CI").is_none(), "no openssl");
-    skipped("no openssl");
-    false
-}
-
 /// Whether its opinion is the one that the table has.
 pub fn is_of_the_table() -> bool {
     let version = openssl(Path::new("."), &["version"]).unwrap_or_default();
@@ -38,12 +28,10 @@ pub fn is_of_the_table() -> bool {
     if version.starts_with(VERSION) {
         return true;
     }
-    skipped(&format!("the table has the opinion of {VERSION}x, and this is {}", version.trim()));
+    let version = version.trim();
+    let why = format!("the table has the opinion of {VERSION}x, and this is {version}");
+    _ = writeln!(std::io::stderr(), "skipped: {why}");
     false
-}
-
-pub fn skipped(why: &str) {
-    _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 /// `openssl verify` of a case as a server would ask it: `ok`, or the error's words.

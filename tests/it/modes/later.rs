@@ -24,11 +24,6 @@ fn resuming(caller: Connector) -> Connector {
     caller.resuming(Resumption::store(Arc::new(ClientSessionMemoryCache::new(8)))).sharing()
 }
 
-#[track_caller]
-fn is(client: &Client, kind: HandshakeKind) {
-    assert_eq!(client.tls().handshake_kind(), Some(kind));
-}
-
 #[test]
 fn a_session_gives_what_a_full_handshake_would() {
     for mode in ["optional", "request"] {
@@ -48,7 +43,7 @@ fn a_session_gives_what_a_full_handshake_would() {
                 for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
                     let mut client = caller.connect();
                     asks(&mut client, &app, verdict);
-                    is(&client, kind);
+                    client.assert_kind(kind);
                 }
             }
         }
@@ -69,7 +64,7 @@ fn a_session_does_not_outlive_the_certificate_it_stands_for() {
             caller
         });
         let mut open = callers[0].connect();
-        is(&open, HandshakeKind::Resumed);
+        open.assert_kind(HandshakeKind::Resumed);
         if mode == "optional" {
             // Its end is the sign that the certificate has run out.
             assert_eq!(open.end(), End::Clean);
@@ -142,10 +137,10 @@ fn a_change_of_mode_reaches_sessions_and_open_and_new_connections() {
                 }
                 // Sessions of another generation are gone; those of this one are what it would say anew.
                 let mut client = callers[number].connect();
-                is(&client, HandshakeKind::Full);
+                client.assert_kind(HandshakeKind::Full);
                 asks(&mut client, &app, verdict);
                 let mut again = callers[number].connect();
-                is(&again, HandshakeKind::Resumed);
+                again.assert_kind(HandshakeKind::Resumed);
                 asks(&mut again, &app, verdict);
                 open[number].get_or_insert(again);
             }
@@ -269,7 +264,7 @@ fn a_session_with_a_long_chain_is_not_kept() {
             asks(&mut caller.connect(), &app, "FAILED:unknown-ca");
             let mut again = caller.connect();
             asks(&mut again, &app, "FAILED:unknown-ca");
-            is(&again, kind);
+            again.assert_kind(kind);
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Every reason there is, each by a client that earns it: what the log says of it, and what to change.
 
-mod crafted;
 mod limit;
 
 use std::collections::BTreeSet;
@@ -18,6 +17,8 @@ use rcgen::{
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
+use crate::matrix::forge;
+use crate::matrix::key::{Signing, pem};
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::message::SITE;
 use crate::support::pki::Credentials;
@@ -74,9 +75,16 @@ const CASES: &[Case] = &[
         "1 intermediates below the CA `CN=Narrow CA`, which allows 0", "issued by a CA", "`CN=Narrow CA`: it vouches for fewer levels"),
     case(R::ChainTooDeep, || refused_by("chain_depth_max = 0", below_an_intermediate),
         "`chain_depth_max` allows 0", "set `chain_depth_max` in `[site.client]` to 1", ""),
-    case(R::UnsupportedAlgorithm, || with(|ca| crafted::signed_with_sha1(ca, &ca.client("caller").issue().unwrap())),
+    case(R::UnsupportedAlgorithm, || forged(|own| {
+            // Signed as ever; only what it says of itself is old.
+            own.inner = Some(Signing::EcSha1.identifier());
+            own.outer.clone_from(&own.inner);
+        }),
         "is signed with ecdsa-with-SHA1, which can be forged", "`accept_legacy = [\"sha1\"]`", ""),
-    case(R::OldX509, || with(|ca| crafted::version_1(ca, &ca.client("caller").issue().unwrap())),
+    case(R::OldX509, || forged(|own| {
+            own.version = None;
+            own.extensions.clear();
+        }),
         "X.509 version 1", "`accept_legacy = [\"x509_v1\"]`", ""),
     case(R::Malformed, || with(|ca| {
             let key = ca.client("caller").issue().unwrap().key_pem();
@@ -213,10 +221,7 @@ fn with(caller: impl FnOnce(&Authority) -> Credentials) -> events::Event {
 
 fn against_a_pin() -> events::Event {
     let pin = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752";
-    let gateway = Setup::new(&Upstream::absent())
-        .replacing(&format!("client_ca = \"{SITE}.ca.crt\"\n"), "")
-        .site_tables(&format!("[site.client]\npinned_spki_sha256 = [\"{pin}\"]"))
-        .start();
+    let gateway = Setup::new(&Upstream::absent()).pinning(&format!("\"{pin}\""), "").start();
     gateway.caller().refused().1
 }
 
@@ -225,6 +230,12 @@ fn trusting(ca_pem: &str, caller: Credentials) -> events::Event {
     let setup = Setup::new(&Upstream::absent());
     fs::write(setup.pki.folder().join(format!("{SITE}.ca.crt")), ca_pem).unwrap();
     setup.start().caller().presenting(caller).refused().1
+}
+
+/// A client with what no library makes any more, issued by a CA that the site trusts.
+fn forged(change: impl FnOnce(&mut forge::Draft)) -> events::Event {
+    let made = forge::line(0).own(change).made();
+    trusting(&pem("CERTIFICATE", &made.anchors[0]), made.credentials())
 }
 
 fn client_of(ca: &Authority) -> Credentials {

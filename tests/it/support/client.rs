@@ -11,7 +11,7 @@ use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    AlertDescription, ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    AlertDescription, ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned,
     SupportedProtocolVersion,
 };
 
@@ -217,6 +217,12 @@ impl Client {
 
     pub fn tls(&self) -> &ClientConnection {
         &self.reader.stream.conn
+    }
+
+    /// How the handshake went: in full, or by a session.
+    #[track_caller]
+    pub fn assert_kind(&self, kind: HandshakeKind) {
+        assert_eq!(self.tls().handshake_kind(), Some(kind));
     }
 
     pub fn tcp(&self) -> &TcpStream {

@@ -65,6 +65,12 @@ impl Setup {
         self
     }
 
+    /// The first site with pins, as a configuration writes them, in place of its CA, and more of `[site.client]`.
+    pub fn pinning(self, pins: &str, lines: &str) -> Self {
+        self.replacing(&format!("client_ca = \"{SITE}.ca.crt\"\n"), "")
+            .site_tables(&format!("[site.client]\npinned_spki_sha256 = [{pins}]\n{lines}"))
+    }
+
     /// One more site, for the clients of another CA.
     pub fn site(mut self, name: &str, client_ca: &Authority, upstream: &Upstream) -> Self {
         self.sites.push(site(&self.pki, name, client_ca, &upstream.url));

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use time::OffsetDateTime;
 
 use super::super::{ClientVerifier, Outcome};
-use crate::config::{CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, OnDoubt};
+use crate::config::Client;
 use crate::identity::Claims;
 use crate::policy::{Reason, Refusal};
 use crate::tls::material::{ClientTrust, TrustedCa};
@@ -132,21 +132,7 @@ pub(super) fn trusting(roots: &[&Made]) -> Site {
             hints: Vec::new(),
             lists: RevocationLists::default(),
         },
-        rules: Client {
-            mode: ClientMode::Require,
-            allow: Vec::new(),
-            deny: Vec::new(),
-            pinned_spki_sha256: Vec::new(),
-            extended_key_usage: ExtendedKeyUsage::IfPresent,
-            chain_depth_max: 5,
-            partial_chain: false,
-            accept_legacy: Vec::new(),
-            ca_hints: CaHints::All,
-            crl: Vec::new(),
-            crl_check: CrlCheck::Leaf,
-            crl_missing: CrlMissing::Deny,
-            crl_expired: OnDoubt::Deny,
-        },
+        rules: Client::of_defaults(),
     }
 }
 
