@@ -175,7 +175,7 @@ impl ClientVerifier {
         })
     }
 
-    /// [`ClientVerifier::examine`] of certificates in DER, the client's own first, at a moment in Unix time.
+    /// Judges certificates in DER, the client's own first, at a moment in Unix time, without a memory.
     ///
     /// # Errors
     /// The refusal, with the chain.
