@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
@@ -33,10 +32,6 @@ use super::client_io::{ClientIo, plain_response};
 use super::linger;
 use super::standing::Standing;
 use super::worker::Worker;
-
-/// How long an idle connection may still ask once when the gateway drains, so that a request which is on
-/// its way is answered instead of meeting a closed door.
-const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
 /// HTTP/2 windows: what one request, and all of one connection together, may send ahead of the app.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -288,7 +283,7 @@ async fn drive(
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
                 return Poll::Ready(ended);
             }
-            let draining = worker.draining.get().map(|since| (since, DRAIN_GRACE));
+            let draining = worker.draining.get().map(|since| (since, worker.drain_grace()));
             let deadline = match (activity.deadline(timeouts, draining), winding_down) {
                 // Told to leave; it has a while to do so.
                 (Some((_, Expiry::Idle)), Some(since)) => {
