@@ -332,7 +332,8 @@ fn is_to_end(worker: &Worker, standing: &Standing, activity: &Activity) -> bool 
         // A request that has begun to arrive gets an answer that says why.
         return !activity.is_reading_head();
     }
-    // When the gateway drains, an exchange that runs is the last, and HTTP/2's GOAWAY loses no request. An
-    // HTTP/1.1 connection without one is left to ask once more, or to end what it began to ask.
-    worker.draining.get().is_some() && (activity.has_exchange() || activity.is_http2())
+    // When the gateway drains, HTTP/2's GOAWAY loses no request. An HTTP/1.1 connection is left to ask once more, or
+    // to end what it began to ask: the answer says `Connection: close`, and ends it. One whose answer began before
+    // the drain did has told its client that it stays open, so it has to stay for the next request.
+    worker.draining.get().is_some() && activity.is_http2()
 }
