@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::generation::Generation;
-use crate::serve::{self, BindError, Control, Stop};
+use crate::serve::{self, BindError, Control, Inherited, Stop};
 
 /// A gateway that has not been started.
 #[derive(Debug)]
@@ -22,8 +22,21 @@ impl App {
     /// # Errors
     /// The first address that cannot be listened on.
     pub fn bind(generation: Generation, stop: Stop) -> Result<Bound, BindError> {
+        Self::bind_with(generation, Vec::new(), stop)
+    }
+
+    /// The same, with listening sockets that are open already. Those that no listener wants stay open unused.
+    ///
+    /// # Errors
+    /// The first address that cannot be listened on.
+    pub fn bind_with(
+        generation: Generation,
+        inherited: Vec<Inherited>,
+        stop: Stop,
+    ) -> Result<Bound, BindError> {
         let workers = generation.workers();
-        Control::bind(Arc::new(generation), workers, stop).map(|control| Bound { control })
+        Control::bind_with(Arc::new(generation), workers, inherited, stop)
+            .map(|control| Bound { control })
     }
 }
 

@@ -7,6 +7,7 @@ mod print;
 mod reload;
 mod run;
 mod start;
+mod upgrade;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -122,6 +123,20 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         socket: Option<PathBuf>,
     },
+    /// Have the gateway that runs start its program anew, and let that process take over
+    ///
+    /// For a new version of the program, without losing a connection: the new process is given the listening
+    /// sockets, loads everything, and says that it is ready; only then the old one stops accepting and finishes what it
+    /// has begun. If the new one cannot serve, or does not say so in time, nothing has changed. SIGUSR2 does the same.
+    #[command(after_help = UPGRADE_EXAMPLES)]
+    Upgrade {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The gateway's control socket [default: what the configuration says, else
+        /// $RUNTIME_DIRECTORY/control.sock, else /run/mtls-gateway/control.sock]
+        #[arg(long, value_name = "FILE")]
+        socket: Option<PathBuf>,
+    },
     /// See it work, with nothing configured
     ///
     /// Makes a CA and certificates in a temporary folder, starts a small app and the real gateway in front
@@ -168,6 +183,12 @@ Examples:
   ExecReload=/usr/local/bin/mtls-gateway reload      in a systemd unit: a reload that fails is seen to fail
 
 Exit codes: 0 what is configured is in force, 1 nothing has changed, or no gateway answers.";
+
+const UPGRADE_EXAMPLES: &str = "\
+Examples:
+  sudo install -m 755 mtls-gateway /usr/local/bin/ && sudo mtls-gateway upgrade
+
+Exit codes: 0 the new process serves, 1 the old one goes on serving, or no gateway answers.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
@@ -222,6 +243,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             explain::explain(&config.into(), &question, json)
         }
         Command::Reload { config, socket } => reload::reload(&config.into(), socket),
+        Command::Upgrade { config, socket } => upgrade::upgrade(&config.into(), socket),
         Command::Demo { once, port } => demo::demo(port, once),
     };
     exit.into()

@@ -8,9 +8,13 @@ use crate::process;
 use super::print::{print, print_error};
 use super::{Chosen, Exit};
 
+/// What to do when no gateway answers; the signal follows that does the same.
+pub(super) const REMEDY: &str = "name its `control_socket` with `--socket FILE`, run this as the gateway's user or \
+                                 root, or send the gateway";
+
 /// Asks the gateway at `socket`, or at the one that the configuration names, and waits.
 pub(super) fn reload(chosen: &Chosen, socket: Option<PathBuf>) -> Exit {
-    let path = socket.unwrap_or_else(|| path(chosen));
+    let path = socket.unwrap_or_else(|| socket_path(chosen));
     match process::ask(&path, "reload") {
         Ok(reply) if reply.is_done => {
             print_error(&reply.report);
@@ -32,17 +36,14 @@ pub(super) fn reload(chosen: &Chosen, socket: Option<PathBuf>) -> Exit {
             Exit::Runtime
         }
         Err(error) => {
-            print_error(&format!(
-                "{error}\n  fix:  name its `control_socket` with `--socket FILE`, run this as the gateway's user or \
-                 root, or send the gateway SIGHUP\n"
-            ));
+            print_error(&format!("{error}\n  fix:  {REMEDY} SIGHUP\n"));
             Exit::Runtime
         }
     }
 }
 
 /// The configuration is often what was just broken; then the usual place has to do.
-fn path(chosen: &Chosen) -> PathBuf {
+pub(super) fn socket_path(chosen: &Chosen) -> PathBuf {
     let configured = config::load(&chosen.path).ok();
     configured
         .and_then(|(config, _)| config.runtime.control_socket)

@@ -4,58 +4,129 @@ use std::io;
 
 use tracing::{error, info, warn};
 
-use crate::app::App;
-use crate::config::Runtime;
+use crate::app::{App, Bound};
+use crate::config::{Palette, Runtime};
 use crate::generation::{Generation, Loaded};
 use crate::observe::logging;
-use crate::process::{self, Duties, Reloads};
-use crate::serve::{Control, Stop};
+use crate::process::{self, Duties, Predecessor, Program, Reloads, Service, Upgrades};
+use crate::serve::{Control, Inherited, Stop};
 
 use super::print::{palette, print_error};
 use super::{Chosen, Exit, start};
 
-/// Serves a configuration until a signal.
+/// Serves a configuration until a signal, or until another process has taken over.
 pub(super) fn run(config: &Chosen) -> Exit {
-    let Loaded { generation, report, files } = start::load(config);
-    let Some(generation) = generation else {
-        print_error(&start::render(&report, palette(&io::stderr())));
-        return Exit::Configuration;
-    };
-    let log = match logging::start(&generation.config.log) {
-        Ok(log) => log,
+    let (inherited, problems) = process::sockets_of_systemd();
+    let (predecessor, inherited) = match Predecessor::of_this_process() {
+        Ok(Some((predecessor, handed))) => (Some(predecessor), handed),
+        Ok(None) => (None, inherited),
         Err(error) => {
-            // The configured level has been read before, so that only the environment is left.
-            print_error(&format!(
-                "the environment's RUST_LOG is no filter that can be read\n  seen: {error}\n  \
-                 fix:  set it to a level such as `info`, or unset it\n"
-            ));
-            return Exit::Configuration;
-        }
-    };
-    process::log_problems(&report);
-    log_modes(&generation);
-    let sites = generation.sites.len();
-    let runtime = generation.config.runtime.clone();
-    let stop = Stop::default();
-    let bound = match App::bind(generation, stop.clone()) {
-        Ok(bound) => bound,
-        Err(error) => {
-            error!("{error}");
+            print_error(&format!("the process that hands over cannot be understood: {error}\n"));
             return Exit::Runtime;
         }
     };
-    let control = bound.control();
-    let attended = process::start_reloads(control.clone(), config.path.clone(), files, log)
-        .and_then(|reloads| attend(control, stop, &runtime, reloads));
-    if let Err(error) = attended {
-        error!(%error, "signals cannot be caught");
-        return Exit::Runtime;
+    let ready = match prepare(config, inherited, &problems, predecessor.as_ref()) {
+        Ok(ready) => ready,
+        Err(Refused { exit, why }) => {
+            if let Some(predecessor) = predecessor {
+                predecessor.refuse(&why);
+            }
+            return exit;
+        }
+    };
+    let exit = serve(ready);
+    if let Some((predecessor, patience)) = predecessor.zip(exit.1) {
+        // systemd would end it when this process ends, and with it the requests that it still has.
+        predecessor.await_end(patience);
     }
+    exit.0
+}
+
+/// Why nothing is served.
+struct Refused {
+    exit: Exit,
+    why: String,
+}
+
+impl Refused {
+    /// Because something went wrong; the log hears of it here.
+    fn by(error: impl std::fmt::Display) -> Self {
+        error!("{error}");
+        Self { exit: Exit::Runtime, why: error.to_string() }
+    }
+}
+
+/// Everything is loaded and good, and the listeners are open.
+struct Ready {
+    bound: Bound,
+    stop: Stop,
+    runtime: Runtime,
+    service: Service,
+    reloads: Reloads,
+    program: Program,
+}
+
+/// Loads everything, opens the listeners, and waits for whoever served before to let go.
+fn prepare(
+    config: &Chosen,
+    inherited: Vec<Inherited>,
+    problems: &[String],
+    predecessor: Option<&Predecessor>,
+) -> Result<Ready, Refused> {
+    let Loaded { generation, report, files } = start::load(config);
+    let Some(generation) = generation else {
+        print_error(&start::render(&report, palette(&io::stderr())));
+        let why = start::render(&report, Palette::PLAIN);
+        return Err(Refused { exit: Exit::Configuration, why });
+    };
+    let log = logging::start(&generation.config.log).map_err(|error| {
+        // The configured level has been read before, so that only the environment is left.
+        let why = format!(
+            "the environment's RUST_LOG is no filter that can be read\n  seen: {error}\n  \
+             fix:  set it to a level such as `info`, or unset it\n"
+        );
+        print_error(&why);
+        Refused { exit: Exit::Configuration, why }
+    })?;
+    process::log_problems(&report);
+    for problem in problems {
+        warn!("what systemd hands over cannot be used: {problem}");
+    }
+    log_modes(&generation);
+    log_inherited(&inherited);
+    process::log_open_files(generation.config.limits.connections_max);
+    let program = Program::of_this_process().map_err(Refused::by)?;
+    let runtime = generation.config.runtime.clone();
+    let stop = Stop::default();
+    let service = Service::new(std::env::var_os("NOTIFY_SOCKET"), &inherited);
+    let bound = App::bind_with(generation, inherited, stop.clone()).map_err(Refused::by)?;
+    let control = bound.control();
+    process::log_unwanted(&control);
+    if let Some(predecessor) = predecessor {
+        predecessor.take_over().map_err(|error| {
+            Refused::by(format!("the process that served before goes on serving: {error}"))
+        })?;
+    }
+    let reloads = process::start_reloads(control, config.path.clone(), files, log, service.clone())
+        .map_err(Refused::by)?;
+    Ok(Ready { bound, stop, runtime, service, reloads, program })
+}
+
+/// Serves; beside the exit code, how long whoever served before may go on, if anybody minds when we end.
+fn serve(ready: Ready) -> (Exit, Option<std::time::Duration>) {
+    let control = ready.bound.control();
+    if let Err(error) = attend(&control, &ready) {
+        error!(%error, "signals cannot be caught");
+        return (Exit::Runtime, None);
+    }
+    let Ready { bound, service, .. } = ready;
     for address in bound.addresses() {
         info!(%address, "listening");
     }
-    info!(sites, workers = bound.workers(), version = env!("CARGO_PKG_VERSION"), "serving");
-    match bound.run() {
+    let (sites, workers) = (control.generation().sites.len(), bound.workers());
+    info!(sites, workers, version = env!("CARGO_PKG_VERSION"), "serving");
+    service.ready(&control);
+    let exit = match bound.run() {
         Ok(()) => {
             info!("stopped");
             Exit::Success
@@ -64,20 +135,42 @@ pub(super) fn run(config: &Chosen) -> Exit {
             error!(%error, "cannot serve");
             Exit::Runtime
         }
-    }
+    };
+    let patience = control.generation().config.runtime.drain_timeout;
+    (exit, service.is_heard().then_some(patience))
 }
 
-/// Listens to signals and to the control socket.
-fn attend(control: Control, stop: Stop, runtime: &Runtime, reloads: Reloads) -> io::Result<()> {
+/// Listens to signals and to the control socket, and has systemd hear that the workers turn.
+fn attend(control: &Control, ready: &Ready) -> io::Result<()> {
+    let Ready { stop, runtime, service, reloads, program, .. } = ready;
+    let upgrades = Upgrades::new(control.clone(), stop.clone(), service.clone(), program.clone());
     let path = runtime.control_socket.clone().or_else(process::own_path);
     if let Some(path) = path
-        && let Err(error) = process::listen(&path, reloads.clone())
+        && let Err(error) = process::listen(&path, reloads.clone(), upgrades.clone())
     {
         let path = path.display();
         warn!(%error, "cannot listen at `{path}`: `mtls-gateway reload` will not work, SIGHUP does");
     }
-    let drain_timeout = move || control.generation().config.runtime.drain_timeout;
-    process::watch(Duties { stop, drain_timeout, reloads: Some(reloads) })
+    if let Some(patience) = process::watchdog_patience().filter(|_| service.is_heard()) {
+        process::start_watchdog(control, service.clone(), patience)?;
+    }
+    let control = control.clone();
+    process::watch(Duties {
+        stop: stop.clone(),
+        drain_timeout: move || control.generation().config.runtime.drain_timeout,
+        reloads: Some(reloads.clone()),
+        upgrades: Some(upgrades),
+        service: service.clone(),
+    })
+}
+
+/// Says which sockets were open before.
+fn log_inherited(inherited: &[Inherited]) {
+    for one in inherited {
+        if let Some(address) = one.address() {
+            info!(%address, name = one.name, "a listening socket was handed over");
+        }
+    }
 }
 
 /// Says of each site that serves unverified clients that it does: the log is where an auditor asks.

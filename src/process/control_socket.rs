@@ -1,4 +1,4 @@
-//! The control socket: how `mtls-gateway reload` asks a gateway that runs, and hears what came of it.
+//! The control socket: how `mtls-gateway reload` and `upgrade` ask a gateway that runs, and hear what came of it.
 //!
 //! One word a connection, answered by one JSON object. Who may connect is decided by the mode of the socket
 //! file: its owner, and root.
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tracing::{debug, warn};
 
 use super::reload::Reloads;
+use super::upgrade::Upgrades;
 
 /// The socket's name in its folder.
 const FILE_NAME: &str = "control.sock";
@@ -81,7 +82,7 @@ pub enum AskError {
 ///
 /// # Errors
 /// A folder that is not there or may not be written to, or a thread that the system refuses.
-pub fn listen(path: &Path, reloads: Reloads) -> io::Result<()> {
+pub fn listen(path: &Path, reloads: Reloads, upgrades: Upgrades) -> io::Result<()> {
     // Made beside its place and renamed into it: nobody ever finds a socket that does not answer.
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
@@ -96,7 +97,7 @@ pub fn listen(path: &Path, reloads: Reloads) -> io::Result<()> {
     thread::Builder::new().name("control".to_owned()).spawn(move || {
         for stream in listener.incoming() {
             // One after the other: what is asked for here is done one after the other as well.
-            let answered = stream.and_then(|stream| answer(&stream, &reloads));
+            let answered = stream.and_then(|stream| answer(&stream, &reloads, &upgrades));
             if let Err(error) = answered {
                 debug!(%error, "a question on the control socket came to nothing");
             }
@@ -106,7 +107,7 @@ pub fn listen(path: &Path, reloads: Reloads) -> io::Result<()> {
     Ok(())
 }
 
-fn answer(stream: &UnixStream, reloads: &Reloads) -> io::Result<()> {
+fn answer(mut stream: &UnixStream, reloads: &Reloads, upgrades: &Upgrades) -> io::Result<()> {
     stream.set_read_timeout(Some(TALK_TIMEOUT))?;
     stream.set_write_timeout(Some(TALK_TIMEOUT))?;
     let mut word = String::new();
@@ -120,9 +121,17 @@ fn answer(stream: &UnixStream, reloads: &Reloads) -> io::Result<()> {
             }),
             None => refusal("too many reloads are waiting already\n"),
         },
+        "upgrade" => match upgrades.wait() {
+            Ok(handed_over) => {
+                let changes = [format!("process {} serves now", handed_over.process)];
+                let reply = json!({ "done": true, "changes": changes, "report": "" });
+                // Before this process begins to end, which it does when `handed_over` goes.
+                return writeln!(stream, "{reply}");
+            }
+            Err(why) => refusal(&why),
+        },
         _ => refusal("this gateway does not know that word; is it of another version?\n"),
     };
-    let mut stream = stream;
     writeln!(stream, "{reply}")
 }
 

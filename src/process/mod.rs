@@ -1,11 +1,22 @@
-//! Being a Unix process: signals, what they mean for the workers, and reloading.
+//! Being a Unix process: signals, what they mean for the workers, reloading, and being a service of systemd.
 
 mod control_socket;
+mod handover;
+mod inherit;
+mod notify;
 mod reload;
+mod service;
 mod signals;
+mod upgrade;
+mod watchdog;
 
 pub use control_socket::{AskError, Reply, ask, listen, own_path, usual_path};
+pub use handover::{HandoverError, Predecessor, Program};
+pub use inherit::{log_open_files, log_unwanted, sockets_of_systemd};
 pub use reload::{Outcome, Reloads, log_problems, start as start_reloads};
+pub use service::Service;
 pub use signals::{Duties, watch};
+pub use upgrade::Upgrades;
+pub use watchdog::{start_watchdog, watchdog_patience};
 
 pub use crate::tls::unix_now;

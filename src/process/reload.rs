@@ -18,6 +18,8 @@ use crate::generation::{self, Files, Generation, Loaded};
 use crate::observe::logging;
 use crate::serve::Control;
 
+use super::inherit::log_unwanted;
+use super::service::Service;
 use super::unix_now;
 
 /// How often the files are looked at.
@@ -44,6 +46,8 @@ pub struct Outcome {
     pub changes: Vec<String>,
     /// The report, as `check` prints it; empty if there is nothing to report.
     pub report: String,
+    /// The first of what stood in its way, in one line.
+    pub failure: Option<String>,
 }
 
 /// Asks for reloads.
@@ -83,10 +87,11 @@ pub fn start(
     path: PathBuf,
     files: Files,
     log: Option<logging::Handle>,
+    service: Service,
 ) -> io::Result<Reloads> {
     let (requests, receiver) = sync_channel(REQUESTS_MAX);
     thread::Builder::new().name("reload".to_owned()).spawn(move || {
-        let reloader = Reloader { control, path, files, touched: None, log };
+        let reloader = Reloader { control, path, files, touched: None, log, service };
         reloader.run(&receiver);
     })?;
     Ok(Reloads { requests })
@@ -100,6 +105,7 @@ struct Reloader {
     /// When they were seen to change last.
     touched: Option<Instant>,
     log: Option<logging::Handle>,
+    service: Service,
 }
 
 impl Reloader {
@@ -147,6 +153,13 @@ impl Reloader {
     }
 
     fn reload(&mut self) -> Outcome {
+        self.service.reloading();
+        let outcome = self.attempt();
+        self.service.reloaded(&self.control, outcome.failure.as_deref());
+        outcome
+    }
+
+    fn attempt(&mut self) -> Outcome {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.await_quiet(deadline);
@@ -209,6 +222,7 @@ impl Reloader {
         if let Some(handle) = &self.log {
             handle.replace(&log);
         }
+        log_unwanted(&self.control);
         Some(changes)
     }
 }
@@ -219,13 +233,23 @@ fn applied(changes: Vec<String>, report: &Report) -> Outcome {
         info!(target: "reload", "{change}");
     }
     info!(target: "reload", changes = changes.len(), "reloaded");
-    Outcome { is_applied: true, changes, report: report.to_string() }
+    Outcome { is_applied: true, changes, report: report.to_string(), failure: None }
 }
 
 fn refused(report: &Report) -> Outcome {
     log_problems(report);
     error!(target: "reload", "not reloaded: what was in force before stays in force");
-    Outcome { is_applied: false, changes: Vec::new(), report: report.to_string() }
+    let problems = report.problems();
+    let first = problems.iter().find(|problem| problem.severity == Severity::Error);
+    let failure = first.map_or_else(String::new, |problem| {
+        let file = report.path().display();
+        match &problem.place {
+            Some(place) => format!("{file}:{}:{}: {}", place.line, place.column, problem.what),
+            None => problem.what.clone(),
+        }
+    });
+    let report = report.to_string();
+    Outcome { is_applied: false, changes: Vec::new(), report, failure: Some(failure) }
 }
 
 /// Waits a little for files, which give no sign of their own.

@@ -1,4 +1,4 @@
-//! Signals: SIGTERM and SIGINT drain, within a deadline, and the second one cuts; SIGHUP reloads.
+//! Signals: SIGTERM and SIGINT drain, within a deadline, and the second one cuts; SIGHUP reloads, SIGUSR2 upgrades.
 
 use std::io;
 use std::sync::mpsc;
@@ -11,6 +11,8 @@ use tracing::{info, warn};
 use crate::serve::Stop;
 
 use super::reload::Reloads;
+use super::service::Service;
+use super::upgrade::Upgrades;
 
 /// What signals set going.
 pub struct Duties<D> {
@@ -20,6 +22,10 @@ pub struct Duties<D> {
     pub drain_timeout: D,
     /// Told to reload; without it SIGHUP is let pass.
     pub reloads: Option<Reloads>,
+    /// Told to hand over to a new process; without it SIGUSR2 is let pass.
+    pub upgrades: Option<Upgrades>,
+    /// Told that the end has begun.
+    pub service: Service,
 }
 
 /// Starts a thread that turns signals into what they mean. When this returns, signals are caught.
@@ -48,20 +54,35 @@ fn listen<D: Fn() -> Duration>(
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined2())?,
         };
         let _ = ready.send(Ok(()));
         let name = loop {
-            match signals.next().await {
+            let meaning = tokio::select! {
+                meaning = signals.next() => meaning,
+                () = duties.stop.handed_over.cancelled() => break "handed over",
+            };
+            match meaning {
                 Meaning::End(name) => break name,
                 Meaning::Reload => duties.reloads.iter().for_each(Reloads::ask),
+                Meaning::Upgrade => duties.upgrades.iter().for_each(Upgrades::ask),
             }
         };
         let drain_timeout = (duties.drain_timeout)();
         info!("{name}: draining for at most {drain_timeout:?}; a second signal ends at once");
+        duties.service.stopping();
         duties.stop.drain.cancel();
         let second = async {
-            // There is nothing to reload for any more.
-            while matches!(signals.next().await, Meaning::Reload) {}
+            // After a hand-over the first one is meant for the other process too: Ctrl-C goes to both.
+            let mut ignored = u32::from(duties.stop.handed_over.is_cancelled());
+            loop {
+                match signals.next().await {
+                    Meaning::End(_) if ignored == 0 => return,
+                    Meaning::End(_) => ignored -= 1,
+                    // There is nothing to reload for any more.
+                    Meaning::Reload | Meaning::Upgrade => {}
+                }
+            }
         };
         tokio::select! {
             () = second => warn!("second signal: ending at once"),
@@ -76,11 +97,13 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    user: Signal,
 }
 
 enum Meaning {
     End(&'static str),
     Reload,
+    Upgrade,
 }
 
 impl Signals {
@@ -89,6 +112,7 @@ impl Signals {
             _ = self.terminate.recv() => Meaning::End("SIGTERM"),
             _ = self.interrupt.recv() => Meaning::End("SIGINT"),
             _ = self.hang_up.recv() => Meaning::Reload,
+            _ = self.user.recv() => Meaning::Upgrade,
         }
     }
 }

@@ -61,11 +61,6 @@ impl Activity {
         self.is_http2
     }
 
-    /// Whether an exchange runs.
-    pub(super) fn has_exchange(&self) -> bool {
-        self.exchanges.get() > 0
-    }
-
     /// Whether a request has begun to arrive, on HTTP/1.1.
     pub(super) fn is_reading_head(&self) -> bool {
         self.exchanges.get() == 0 && self.head_since.get().is_some()

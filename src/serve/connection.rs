@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
@@ -33,10 +32,6 @@ use super::client_io::{ClientIo, plain_response};
 use super::linger;
 use super::standing::Standing;
 use super::worker::Worker;
-
-/// How long an idle connection may still ask once when the gateway drains, so that a request which is on
-/// its way is answered instead of meeting a closed door.
-const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
 /// HTTP/2 windows: what one request, and all of one connection together, may send ahead of the app.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -289,7 +284,7 @@ async fn drive(
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
                 return Poll::Ready(ended);
             }
-            let draining = worker.draining.get().map(|since| (since, DRAIN_GRACE));
+            let draining = worker.draining.get().map(|since| (since, worker.drain_grace()));
             let deadline = match (activity.deadline(timeouts, draining), winding_down) {
                 // Told to leave; it has a while to do so.
                 (Some((_, Expiry::Idle)), Some(since)) => {
@@ -338,7 +333,8 @@ fn is_to_end(worker: &Worker, standing: &Standing, activity: &Activity) -> bool 
         // A request that has begun to arrive gets an answer that says why.
         return !activity.is_reading_head();
     }
-    // When the gateway drains, an exchange that runs is the last, and HTTP/2's GOAWAY loses no request. An
-    // HTTP/1.1 connection without one is left to ask once more, or to end what it began to ask.
-    worker.draining.get().is_some() && (activity.has_exchange() || activity.is_http2())
+    // When the gateway drains, HTTP/2's GOAWAY loses no request. An HTTP/1.1 connection is left to ask once more, or
+    // to end what it began to ask: the answer says `Connection: close`, and ends it. One whose answer began before
+    // the drain did has told its client that it stays open, so it has to stay for the next request.
+    worker.draining.get().is_some() && activity.is_http2()
 }

@@ -15,6 +15,7 @@ use tracing::{debug, error};
 
 use crate::config;
 
+use super::inherited::{self, Inherited};
 use super::{Accepted, Shared, Slot};
 
 /// Connections that the kernel keeps for us between two accepts.
@@ -28,10 +29,12 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}{}", remedy(source))]
+#[error("cannot listen on {address}: {source}{}", remedy(source, *address, *handed))]
 pub struct BindError {
     address: SocketAddr,
     source: io::Error,
+    /// A socket of the same port that was handed to us, for another address.
+    handed: Option<SocketAddr>,
 }
 
 impl BindError {
@@ -41,22 +44,37 @@ impl BindError {
     }
 }
 
-fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
+fn remedy(error: &io::Error, address: SocketAddr, handed: Option<SocketAddr>) -> String {
+    if let Some(handed) = handed {
+        return format!(
+            "; systemd hands over {handed}: write `ListenStream={address}` in the socket unit, or \
+             `address = \"{handed}\"` in the configuration"
+        );
+    }
+    let remedy = match error.kind() {
         io::ErrorKind::AddrInUse => "; another process has it: `ss -ltnp` shows which",
         io::ErrorKind::PermissionDenied => {
             "; ports below 1024 need CAP_NET_BIND_SERVICE or a systemd socket unit"
         }
         io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
         _ => "",
-    }
+    };
+    remedy.to_owned()
 }
 
 /// One listening socket.
 pub(super) struct Listening {
     /// What the configuration says, perhaps with port 0.
     pub(super) configured: SocketAddr,
-    socket: TcpListener,
+    /// What systemd calls it, or would.
+    pub(super) name: String,
+    pub(super) socket: TcpListener,
+}
+
+impl From<Listening> for Inherited {
+    fn from(Listening { name, socket, .. }: Listening) -> Self {
+        Self { name, socket }
+    }
 }
 
 impl Listening {
@@ -66,27 +84,50 @@ impl Listening {
     }
 }
 
-/// Opens the listeners that are not among the open ones.
+/// Opens the listeners that are not among the open ones, or takes them out of the spare ones.
 ///
 /// # Errors
-/// The first address that is taken, not allowed, or not this machine's; then none is open.
+/// The first address that is taken, not allowed, or not this machine's; then nothing has changed.
 pub(super) fn bind_new(
     wanted: &[config::Listener],
     open: &[Listening],
+    spare: &mut Vec<Inherited>,
 ) -> Result<Vec<Listening>, BindError> {
-    let addresses = wanted.iter().map(|listener| listener.address.value);
-    let new = addresses.filter(|address| !open.iter().any(|one| one.configured == *address));
-    new.map(|address| {
+    let addresses = || wanted.iter().map(|listener| listener.address.value);
+    let new = addresses().filter(|address| !open.iter().any(|one| one.configured == *address));
+    let (mut taken, mut bound) = (Vec::new(), Vec::new());
+    for address in new {
+        let failed = match inherited::take(spare, address, |at| addresses().any(|one| one == at)) {
+            Ok(found) if !found.is_empty() => {
+                taken.extend(found.into_iter().map(|Inherited { name, socket }| Listening {
+                    configured: address,
+                    name,
+                    socket,
+                }));
+                continue;
+            }
+            Ok(_) => None,
+            Err(source) => Some(source),
+        };
         // An old listener that makes way, such as that of all addresses for that of one, must not stand in it.
         let leaving = open.iter().filter(|one| {
             one.address().port() == address.port()
                 && !wanted.iter().any(|listener| listener.address.value == one.configured)
         });
         let leaving: Vec<_> = leaving.collect();
-        let bound = bind(address, &leaving);
-        bound.map_err(|source| BindError { address, source })
-    })
-    .collect()
+        match failed.map_or_else(|| bind(address, &leaving), Err) {
+            Ok(listening) => bound.push(listening),
+            Err(source) => {
+                let same_port = |at: &SocketAddr| at.port() == address.port();
+                let handed = spare.iter().filter_map(Inherited::address).find(same_port);
+                spare.extend(taken.into_iter().map(Inherited::from));
+                return Err(BindError { address, source, handed });
+            }
+        }
+    }
+    taken.append(&mut bound);
+    taken.sort_by_key(|one| addresses().position(|address| address == one.configured));
+    Ok(taken)
 }
 
 /// Opens a listening socket. IPv6 sockets take IPv6 clients only, so that `0.0.0.0` and `[::]` can stand
@@ -107,7 +148,9 @@ fn bind(configured: SocketAddr, leaving: &[&Listening]) -> io::Result<Listening>
     // For this moment only: nobody else is to share the port later.
     share_port(&socket, leaving, false)?;
     listening?;
-    Ok(Listening { configured, socket: socket.into() })
+    let socket = TcpListener::from(socket);
+    let name = inherited::own_name(socket.local_addr()?);
+    Ok(Listening { configured, name, socket })
 }
 
 fn share_port(new: &Socket, old: &[&Listening], is_shared: bool) -> io::Result<()> {
@@ -221,6 +264,8 @@ impl Acceptor {
         self.next = (worker + 1) % count;
         self.shared.open[worker].fetch_add(1, Ordering::Relaxed);
         let slot = Slot { shared: Arc::clone(&self.shared), worker };
+        // A socket of systemd's may take clients of both families, those of IPv4 disguised.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         // A worker that is gone takes its connections with it.
         let _ = self.workers[worker].send(Accepted { stream, peer, local, slot });
     }

@@ -6,8 +6,10 @@
 mod activity;
 mod client_io;
 mod connection;
+mod inherited;
 mod linger;
 mod listener;
+mod pulse;
 mod roster;
 mod standing;
 mod worker;
@@ -16,6 +18,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc, watch};
@@ -24,12 +27,15 @@ use tokio_util::sync::CancellationToken;
 use crate::generation::Generation;
 use crate::observe::Refusals;
 
+pub use inherited::Inherited;
 pub use listener::BindError;
+pub use pulse::Pulse;
 // For `benches` alone.
 #[doc(hidden)]
 pub use standing::Term;
 
 use listener::Listening;
+use pulse::Beats;
 
 /// How the process asks the workers to stop.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +44,8 @@ pub struct Stop {
     pub drain: CancellationToken,
     /// Drop what still runs.
     pub cut: CancellationToken,
+    /// Said before `drain`: another process serves already, so nobody waits for idle connections to close.
+    pub handed_over: CancellationToken,
 }
 
 /// What all workers share.
@@ -54,10 +62,14 @@ struct Shared {
     room: Notify,
     /// What is listened on; the acceptor has copies.
     listening: Mutex<Vec<Listening>>,
+    /// Sockets that were handed to us and that no listener wants. They stay open: opening them again may not be
+    /// ours to do.
+    spare: Mutex<Vec<Inherited>>,
     /// Tells the acceptor that it has changed.
     relisten: Notify,
     /// Those of every worker and generation.
     refusals: Refusals,
+    beats: Beats,
     stop: Stop,
 }
 
@@ -98,7 +110,21 @@ impl Control {
         workers: usize,
         stop: Stop,
     ) -> Result<Self, BindError> {
-        let listening = listener::bind_new(&generation.config.listeners, &[])?;
+        Self::bind_with(generation, workers, Vec::new(), stop)
+    }
+
+    /// The same, with sockets that are open already.
+    ///
+    /// # Errors
+    /// The first address that cannot be listened on.
+    pub fn bind_with(
+        generation: Arc<Generation>,
+        workers: usize,
+        mut inherited: Vec<Inherited>,
+        stop: Stop,
+    ) -> Result<Self, BindError> {
+        let listening = listener::bind_new(&generation.config.listeners, &[], &mut inherited)?;
+        inherited.retain(|one| !one.is_own());
         let shared = Shared {
             generation: ArcSwap::new(generation),
             epoch: AtomicU64::new(0),
@@ -106,8 +132,10 @@ impl Control {
             open: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             room: Notify::new(),
             listening: Mutex::new(listening),
+            spare: Mutex::new(inherited),
             relisten: Notify::new(),
             refusals: Refusals::default(),
+            beats: Beats::new(workers),
             stop,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -125,7 +153,39 @@ impl Control {
 
     /// The addresses that are listened on, in the order of the configuration.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listening().iter().map(Listening::address).collect()
+        let mut addresses: Vec<_> = self.listening().iter().map(Listening::address).collect();
+        // Several sockets may share one.
+        addresses.dedup();
+        addresses
+    }
+
+    /// Which generation is in force: the first, the second and so on.
+    pub fn number(&self) -> u64 {
+        self.shared.epoch.load(Ordering::Acquire) + 1
+    }
+
+    /// Copies of all listening sockets, those that no listener wants included, for the process that comes next.
+    ///
+    /// # Errors
+    /// No room for another file descriptor.
+    pub fn sockets(&self) -> io::Result<Vec<Inherited>> {
+        let listening = self.listening();
+        let spare = lock(&self.shared.spare);
+        let spare = spare.iter().map(|one| (&one.name, &one.socket));
+        let all = listening.iter().map(|one| (&one.name, &one.socket)).chain(spare);
+        all.map(|(name, socket)| Ok(Inherited { name: name.clone(), socket: socket.try_clone()? }))
+            .collect()
+    }
+
+    /// Sockets that were handed to us and that no listener wants: their names, and where they listen.
+    pub fn unwanted(&self) -> Vec<(String, SocketAddr)> {
+        let spare = lock(&self.shared.spare);
+        spare.iter().filter_map(|one| Some((one.name.clone(), one.address()?))).collect()
+    }
+
+    /// Has the workers say that they still turn, so often; to be asked for before they start.
+    pub fn pulse(&self, every: Duration) -> Pulse {
+        Pulse::new(Arc::clone(&self.shared), every)
     }
 
     /// The clients that were refused: how many, and the last ones.
@@ -142,12 +202,15 @@ impl Control {
     pub fn replace(&self, generation: Generation) -> Result<(), BindError> {
         let mut listening = self.listening();
         let wanted = &generation.config.listeners;
-        let new = listener::bind_new(wanted, &listening)?;
+        let mut spare = lock(&self.shared.spare);
+        let new = listener::bind_new(wanted, &listening, &mut spare)?;
         let addresses: Vec<_> = wanted.iter().map(|listener| listener.address.value).collect();
         self.shared.generation.store(Arc::new(generation));
         let epoch = self.shared.epoch.fetch_add(1, Ordering::AcqRel) + 1;
         self.shared.changed.send_replace(epoch);
-        listening.retain(|one| addresses.contains(&one.configured));
+        let unwanted = listening.extract_if(.., |one| !addresses.contains(&one.configured));
+        spare.extend(unwanted.map(Inherited::from).filter(|one| !one.is_own()));
+        drop(spare);
         listening.extend(new);
         listening
             .sort_by_key(|one| addresses.iter().position(|address| *address == one.configured));
@@ -159,8 +222,12 @@ impl Control {
     }
 
     fn listening(&self) -> std::sync::MutexGuard<'_, Vec<Listening>> {
-        self.shared.listening.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.listening)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Serves until `stop.drain`, then until the last connection has ended or `stop.cut`. Takes the calling
@@ -182,7 +249,7 @@ pub fn run(control: &Control) -> io::Result<()> {
         let shared = Arc::clone(&shared);
         threads.push(thread.spawn(move || {
             let runtime = worker::runtime()?;
-            runtime.block_on(worker::run(shared, receiver));
+            runtime.block_on(worker::run(number, shared, receiver));
             io::Result::Ok(())
         })?);
     }
@@ -192,7 +259,7 @@ pub fn run(control: &Control) -> io::Result<()> {
         let accepting = listener::accept(senders, Arc::clone(&shared));
         match first {
             Some(receiver) => {
-                tokio::join!(accepting, worker::run(Arc::clone(&shared), receiver));
+                tokio::join!(accepting, worker::run(0, Arc::clone(&shared), receiver));
             }
             None => accepting.await,
         }

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
@@ -19,6 +20,10 @@ use super::connection;
 use super::roster::Roster;
 use super::{Accepted, Shared};
 
+/// How long an idle connection may still ask once when the gateway drains, so that a request which is on
+/// its way is answered instead of meeting a closed door.
+const DRAIN_GRACE: Duration = Duration::from_secs(1);
+
 /// What the connections of one worker share.
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
@@ -30,6 +35,16 @@ pub(super) struct Worker {
 }
 
 impl Worker {
+    /// How long an idle connection may still ask once when the gateway drains. Where another process serves already,
+    /// nobody waits for it: it has until shortly before the drain ends, so that whoever asks again at all is answered.
+    pub(super) fn drain_grace(&self) -> Duration {
+        if !self.shared.stop.handed_over.is_cancelled() {
+            return DRAIN_GRACE;
+        }
+        let drain_timeout = self.shared.generation.load().config.runtime.drain_timeout;
+        drain_timeout.saturating_sub(DRAIN_GRACE).max(DRAIN_GRACE)
+    }
+
     /// Wakes all connections when something has happened that concerns them.
     async fn tell(self: Rc<Self>) {
         let mut changed = self.shared.changed.subscribe();
@@ -54,15 +69,22 @@ pub(super) fn runtime() -> io::Result<LocalRuntime> {
 }
 
 /// Serves connections until no more can come and the last has ended.
-pub(super) async fn run(shared: Arc<Shared>, mut accepted: UnboundedReceiver<Accepted>) {
+pub(super) async fn run(
+    number: usize,
+    shared: Arc<Shared>,
+    mut accepted: UnboundedReceiver<Accepted>,
+) {
     let worker = Rc::new(Worker {
         shared,
         upstreams: Rc::default(),
         roster: Rc::default(),
         draining: Cell::new(None),
     });
+    let beating = Arc::clone(&worker.shared);
+    let beating = tokio::task::spawn_local(async move { beating.beats.beat(number).await });
     let telling = tokio::task::spawn_local(Rc::clone(&worker).tell());
     let tracker = TaskTracker::new();
+    let ended = Arc::clone(&worker.shared);
     while let Some(Accepted { stream, peer, local, slot }) = accepted.recv().await {
         let stream = match TcpStream::from_std(stream) {
             Ok(stream) => stream,
@@ -84,4 +106,6 @@ pub(super) async fn run(shared: Arc<Shared>, mut accepted: UnboundedReceiver<Acc
     tracker.close();
     tracker.wait().await;
     telling.abort();
+    beating.abort();
+    ended.beats.end(number);
 }

@@ -9,5 +9,7 @@ mod demo;
 mod explain;
 mod reload;
 mod run;
+mod service;
 mod support;
+mod upgrade;
 mod usage;

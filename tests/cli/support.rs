@@ -197,6 +197,16 @@ impl Gateway {
         assert!(sent.unwrap().success());
     }
 
+    /// Sends a signal to the process that has taken over from it.
+    pub fn signal_successor(&self, name: &str) {
+        let line = self.log.iter().rev().find(|line| line.contains("another process serves now"));
+        let line = line.cloned().unwrap_or_else(|| panic!("nobody took over: {:#?}", self.log));
+        let digits = line.rsplit_once("process=").unwrap().1;
+        let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        let sent = Command::new("kill").args(["-s", name, &digits[..end]]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Waits for its end, with the rest of its log.
     pub fn await_end(&mut self) -> ExitStatus {
         loop {

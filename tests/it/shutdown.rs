@@ -125,6 +125,31 @@ fn what_runs_is_finished() {
 }
 
 #[test]
+fn an_answer_that_began_before_the_drain_is_not_the_last_of_its_connection() {
+    let (app, open) = gated();
+    let gateway = Gateway::before(&app);
+    let mut client = gateway.connect();
+    client.send(format!("GET / HTTP/1.1\r\nHost: {SITE}\r\n\r\n"));
+    let mut response = client.head();
+    // Its client is told nothing of an end, and so may ask again.
+    assert_eq!(response.one("connection"), None);
+    gateway.stop.drain.cancel();
+    let start = Instant::now();
+    while TcpStream::connect(gateway.address).is_ok() {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::yield_now();
+    }
+    open.send(()).unwrap();
+    open.send(()).unwrap();
+    client.reader.body(&mut response).unwrap();
+    let last = client.get("/");
+    assert_eq!(last.body, b"helloworld");
+    assert_eq!(last.one("connection"), Some("close"));
+    assert_eq!(client.end(), End::Clean);
+    gateway.wait_for_end();
+}
+
+#[test]
 fn idle_connections_are_closed_in_good_order() {
     let app = Upstream::answering(OK);
     let gateway = Gateway::before(&app);

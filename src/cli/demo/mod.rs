@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::app::Bound;
 use crate::config::Palette;
 use crate::generation::Loaded;
-use crate::process::{self, Duties};
+use crate::process::{self, Duties, Service};
 use crate::serve::{BindError, Stop};
 
 use super::print::{palette, print, print_error};
@@ -63,7 +63,13 @@ fn give(port: u16, once: bool) -> Result<Exit, DemoError> {
     // Before the first file, so that no signal leaves one behind.
     let stop = Stop::default();
     let drain_timeout = || DRAIN_TIMEOUT;
-    process::watch(Duties { stop: stop.clone(), drain_timeout, reloads: None })?;
+    process::watch(Duties {
+        stop: stop.clone(),
+        drain_timeout,
+        reloads: None,
+        upgrades: None,
+        service: Service::none(),
+    })?;
     let setup = Setup::new()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let app = runtime.block_on(App::start())?;

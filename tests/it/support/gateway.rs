@@ -8,7 +8,7 @@ use mtls_gateway::app::App;
 use mtls_gateway::config::{self, Source};
 use mtls_gateway::generation::Generation;
 use mtls_gateway::pki::Authority;
-use mtls_gateway::process::{self, Reloads, unix_now};
+use mtls_gateway::process::{self, Reloads, Service, unix_now};
 use mtls_gateway::serve::{Control, Stop};
 
 use super::client::{Client, Connector};
@@ -200,7 +200,7 @@ impl Gateway {
     pub fn reloads(&self) -> Reloads {
         let path = self.pki.folder().join(CONFIG);
         let files = mtls_gateway::generation::load(&path, unix_now()).files;
-        process::start_reloads(self.control.clone(), path, files, None).unwrap()
+        process::start_reloads(self.control.clone(), path, files, None, Service::none()).unwrap()
     }
 
     /// Writes its configuration anew, with `from` as `to`.

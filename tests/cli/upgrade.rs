@@ -1,0 +1,80 @@
+//! `upgrade` and SIGUSR2, without systemd: another process takes over, or nothing has changed.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Output;
+use std::thread;
+
+use crate::support::{Gateway, Place, SlowApp, any_port, output, program, stderr, stdout};
+
+/// A gateway with a control socket, in front of an app.
+fn start(place: &Place, app: std::net::SocketAddr) -> (Gateway, PathBuf) {
+    let tables = "[runtime]\ncontrol_socket = \"control.sock\"\nwatch = false\n";
+    let config = place.config(any_port(), app, tables);
+    let command = [OsStr::new("run"), OsStr::new("--config"), config.as_os_str()];
+    (Gateway::start(program(command)), config)
+}
+
+fn upgrade(place: &Place) -> Output {
+    let socket = place.path().join("control.sock");
+    output(["upgrade", "--socket", socket.to_str().unwrap()])
+}
+
+#[test]
+fn another_process_takes_over_and_what_runs_is_finished() {
+    let place = Place::new();
+    let app = SlowApp::start();
+    let (mut gateway, _) = start(&place, app.address);
+    let address = gateway.await_address();
+    gateway.await_line("serving");
+    thread::scope(|scope| {
+        let first = scope.spawn(|| place.call(address));
+        app.await_request();
+        let said = upgrade(&place);
+        assert_eq!(said.status.code(), Some(0), "{}", stderr(&said));
+        assert!(stdout(&said).ends_with(" serves now\nupgraded\n"), "{}", stdout(&said));
+        gateway.await_line("handed over: draining");
+        app.answer.send(()).unwrap();
+        assert!(first.join().unwrap().ends_with("allowed"));
+        // The old one has nothing left to do; the new one serves where it served.
+        gateway.await_line("stopped");
+        let second = scope.spawn(|| place.call(address));
+        app.await_request();
+        app.answer.send(()).unwrap();
+        assert!(second.join().unwrap().ends_with("allowed"));
+    });
+    gateway.signal_successor("TERM");
+    gateway.await_line("SIGTERM: draining");
+    assert_eq!(gateway.await_end().code(), Some(0));
+}
+
+#[test]
+fn one_that_cannot_serve_leaves_the_old_one_serving() {
+    let place = Place::new();
+    let app = SlowApp::start();
+    let (mut gateway, config) = start(&place, app.address);
+    let address = gateway.await_address();
+    gateway.await_line("serving");
+    let good = fs::read_to_string(&config).unwrap();
+    fs::write(&config, good.replace("clients.crt", "none.crt")).unwrap();
+    let said = upgrade(&place);
+    assert_eq!(said.status.code(), Some(1));
+    assert!(stderr(&said).contains("none.crt"), "{}", stderr(&said));
+    let end = "not upgraded: the process that served before goes on serving\n";
+    assert!(stderr(&said).ends_with(end), "{}", stderr(&said));
+    gateway.await_line("not upgraded, this process goes on");
+    thread::scope(|scope| {
+        let call = scope.spawn(|| place.call(address));
+        app.await_request();
+        app.answer.send(()).unwrap();
+        assert!(call.join().unwrap().ends_with("allowed"));
+    });
+    // And it can be tried again, by the other way.
+    fs::write(&config, good).unwrap();
+    gateway.signal("USR2");
+    gateway.await_line("handed over: draining");
+    gateway.await_line("stopped");
+    gateway.signal_successor("TERM");
+    assert_eq!(gateway.await_end().code(), Some(0));
+}
