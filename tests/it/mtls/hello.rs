@@ -8,7 +8,7 @@ use rustls::version::TLS12;
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::message::{Reader, SITE};
 use crate::support::upstream::{OK, Upstream};
-use crate::support::{PATIENCE, events};
+use crate::support::{PATIENCE, events, port};
 
 /// A connection in the clear.
 struct Plain {
@@ -20,7 +20,7 @@ struct Plain {
 impl Plain {
     fn connect(gateway: &Gateway) -> Self {
         let mark = events::mark();
-        let stream = TcpStream::connect(gateway.address).unwrap();
+        let stream = port::connect(gateway.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let local = stream.local_addr().unwrap();
         Self { stream, local, mark }

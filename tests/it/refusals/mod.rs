@@ -5,7 +5,7 @@ mod limit;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 
 use mtls_gateway::pki::{Authority, Issued, Usage};
 use mtls_gateway::policy::Reason;
@@ -23,7 +23,7 @@ use crate::support::gateway::{Gateway, Setup};
 use crate::support::message::SITE;
 use crate::support::pki::Credentials;
 use crate::support::upstream::Upstream;
-use crate::support::{PATIENCE, events};
+use crate::support::{PATIENCE, events, port};
 
 /// One client that is refused.
 struct Case {
@@ -345,7 +345,7 @@ fn distrusted() -> events::Event {
 /// What becomes of a client that speaks so.
 fn in_the_clear(gateway: &Gateway, bytes: &[u8]) -> events::Event {
     let mark = events::mark();
-    let mut stream = TcpStream::connect(gateway.address).unwrap();
+    let mut stream = port::connect(gateway.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(bytes).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
@@ -363,7 +363,7 @@ fn hello_of_tls_1_0() -> Vec<u8> {
 fn gone() -> events::Event {
     let gateway = gateway("");
     let mark = events::mark();
-    let stream = TcpStream::connect(gateway.address).unwrap();
+    let stream = port::connect(gateway.address).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     events::wait_for("refusal", stream.local_addr().unwrap(), mark)
 }

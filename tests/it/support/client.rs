@@ -17,7 +17,7 @@ use rustls::{
 
 use super::message::{Message, Reader, SITE};
 use super::pki::Credentials;
-use super::{PATIENCE, events};
+use super::{PATIENCE, events, port};
 
 /// The versions that clients come with.
 pub const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -131,7 +131,7 @@ impl Connector {
     /// The same; `None` if nobody listens.
     pub fn try_open(&self) -> Option<Client> {
         let mark = events::mark();
-        let stream = TcpStream::connect(self.address).ok()?;
+        let stream = port::connect(self.address).ok()?;
         stream.set_nodelay(true).unwrap();
         let local = stream.local_addr().unwrap();
         let config = match &self.shared {

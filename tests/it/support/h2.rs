@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 
 use super::client::Connector;
 use super::message::SITE;
-use super::{PATIENCE, events};
+use super::{PATIENCE, events, port};
 
 pub type Body = BoxBody<Bytes, Infallible>;
 
@@ -81,7 +81,9 @@ impl H2 {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mark = events::mark();
         let (sender, driver, local) = runtime.block_on(async {
-            let stream = TcpStream::connect(connector.address).await.unwrap();
+            let stream = port::connect(connector.address).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            let stream = TcpStream::from_std(stream).unwrap();
             stream.set_nodelay(true).unwrap();
             let local = stream.local_addr().unwrap();
             let config = Arc::new(connector.config("h2"));

@@ -7,6 +7,7 @@ pub mod h2;
 pub mod message;
 pub mod openssl;
 pub mod pki;
+pub mod port;
 pub mod upstream;
 
 use std::time::Duration;
