@@ -14,6 +14,8 @@ mod blocks;
 mod check;
 mod explain;
 mod log;
+mod man;
+mod roff;
 mod shell;
 mod stage;
 mod tables;
