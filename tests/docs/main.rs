@@ -15,6 +15,7 @@ mod check;
 mod explain;
 mod log;
 mod man;
+mod packaging;
 mod roff;
 mod shell;
 mod stage;

@@ -27,7 +27,7 @@ const TAIL: &str = r".SH FILES
 .I /etc/mtls\-gateway/gateway.toml
 The configuration of the service.
 .TP
-.I /usr/share/doc/mtls\-gateway/reference/
+.I /usr/share/doc/mtls\-gateway/docs/reference/
 The pages that are named here.
 .SH SEE ALSO
 .BR mtls\-gateway (8)
