@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -123,8 +124,11 @@ fn man_pages_are_read_without_a_warning() {
             .args(["--warnings", "-E", "UTF-8", "-l", "-Tutf8"])
             .arg(path(name))
             .output();
-        let Ok(man) = man else {
-            eprintln!("skipped: there is no `man` here");
+        // Images for containers have a `man` that only says where the real one is.
+        let Some(man) =
+            man.ok().filter(|man| !String::from_utf8_lossy(&man.stdout).contains("been minimized"))
+        else {
+            _ = writeln!(std::io::stderr(), "skipped: `man` is missing");
             return;
         };
         let said = String::from_utf8_lossy(&man.stderr);
