@@ -188,9 +188,9 @@ Exit codes: 0 all as it must be, 1 a step went wrong (the last lines say which) 
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
-  mtls-gateway completions bash > /usr/share/bash-completion/completions/mtls-gateway
-  mtls-gateway completions zsh > /usr/share/zsh/site-functions/_mtls-gateway
-  mtls-gateway completions fish > /usr/share/fish/vendor_completions.d/mtls-gateway.fish
+  mtls-gateway completions bash > /usr/local/share/bash-completion/completions/mtls-gateway
+  mtls-gateway completions zsh > /usr/local/share/zsh/site-functions/_mtls-gateway
+  mtls-gateway completions fish > /usr/local/share/fish/vendor_completions.d/mtls-gateway.fish
 
 Exit codes: 0 printed, 1 it could not be written.";
 
