@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, nothing here that a test could not call elsewhere.
 
 mod check;
+mod completions;
 mod demo;
 mod explain;
 mod print;
@@ -13,7 +14,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// How the program ends (the numbers of sysexits.h where it has one).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +153,15 @@ enum Command {
         #[arg(long, value_name = "PORT", default_value_t = 0)]
         port: u16,
     },
+    /// Print what a shell has to know to complete this command line
+    ///
+    /// The Debian package puts it into place for all three shells. Otherwise, write it to where your shell looks.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: completions::Shell,
+    },
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -197,6 +207,14 @@ Examples:
 
 Exit codes: 0 all as it must be, 1 a step went wrong (the last lines say which) or nothing could start.";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  mtls-gateway completions bash > /usr/local/share/bash-completion/completions/mtls-gateway
+  mtls-gateway completions zsh > /usr/local/share/zsh/site-functions/_mtls-gateway
+  mtls-gateway completions fish > /usr/local/share/fish/vendor_completions.d/mtls-gateway.fish
+
+Exit codes: 0 printed, 1 it could not be written.";
+
 /// Which configuration to use.
 #[derive(clap::Args, Debug)]
 struct ConfigArgument {
@@ -224,6 +242,11 @@ impl From<ConfigArgument> for Chosen {
     }
 }
 
+/// The whole command line as it is defined: for completions, and for tests that hold the manual page to it.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
 /// Runs the program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
@@ -245,6 +268,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Reload { config, socket } => reload::reload(&config.into(), socket),
         Command::Upgrade { config, socket } => upgrade::upgrade(&config.into(), socket),
         Command::Demo { once, port } => demo::demo(port, once),
+        Command::Completions { shell } => completions::completions(command(), shell),
     };
     exit.into()
 }
