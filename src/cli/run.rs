@@ -46,10 +46,17 @@ pub(super) fn run(config: &Chosen) -> Exit {
     };
     let control = bound.control();
     let attended = process::start_reloads(control.clone(), config.path.clone(), files, log)
-        .and_then(|reloads| attend(control, stop, &runtime, reloads));
+        .and_then(|reloads| attend(control.clone(), stop, &runtime, reloads));
     if let Err(error) = attended {
         error!(%error, "signals cannot be caught");
         return Exit::Runtime;
+    }
+    if let Err(error) = control.open_door() {
+        error!("`[admin]`: {error}");
+        return Exit::Runtime;
+    }
+    for place in control.door() {
+        info!(%place, "listening for operators");
     }
     for address in bound.addresses() {
         info!(%address, "listening");

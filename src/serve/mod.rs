@@ -21,8 +21,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::{self, Door, OpenError, Place};
 use crate::generation::Generation;
-use crate::observe::Refusals;
+use crate::observe::metrics::Metrics;
+use crate::observe::{Refusals, ReloadLog};
 
 pub use listener::BindError;
 #[doc(hidden)]
@@ -57,7 +59,57 @@ struct Shared {
     relisten: Notify,
     /// Those of every worker and generation.
     refusals: Refusals,
+    /// What the workers count.
+    metrics: Metrics,
+    /// What became of reloads.
+    reloads: ReloadLog,
+    /// Where operators look in.
+    door: Door,
     stop: Stop,
+}
+
+impl Shared {
+    fn listening(&self) -> std::sync::MutexGuard<'_, Vec<Listening>> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl admin::Gateway for Shared {
+    fn generation(&self) -> Arc<Generation> {
+        self.generation.load_full()
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.listening().iter().map(Listening::address).collect()
+    }
+
+    fn connections_open(&self) -> usize {
+        self.open.iter().map(|open| open.load(Ordering::Relaxed)).sum()
+    }
+
+    fn workers(&self) -> usize {
+        self.open.len()
+    }
+
+    fn is_draining(&self) -> bool {
+        self.stop.drain.is_cancelled()
+    }
+
+    fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    fn reloads(&self) -> &ReloadLog {
+        &self.reloads
+    }
 }
 
 /// An accepted connection on its way to its worker.
@@ -107,6 +159,9 @@ impl Control {
             listening: Mutex::new(listening),
             relisten: Notify::new(),
             refusals: Refusals::default(),
+            metrics: Metrics::new(workers),
+            reloads: ReloadLog::default(),
+            door: Door::default(),
             stop,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -124,7 +179,27 @@ impl Control {
 
     /// The addresses that are listened on, in the order of the configuration.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listening().iter().map(Listening::address).collect()
+        self.shared.listening().iter().map(Listening::address).collect()
+    }
+
+    /// Listens where the generation in force wants operators to look in, and nowhere else. It is done after the
+    /// start and after every [`Self::replace`].
+    ///
+    /// # Errors
+    /// A place that cannot be listened on; what listened before goes on.
+    pub fn open_door(&self) -> Result<(), OpenError> {
+        let weak = Arc::downgrade(&self.shared);
+        self.shared.door.open(&self.generation().config.admin, weak)
+    }
+
+    /// Where operators can look in now.
+    pub fn door(&self) -> Vec<Place> {
+        self.shared.door.places()
+    }
+
+    /// What became of reloads.
+    pub fn reloads(&self) -> &ReloadLog {
+        &self.shared.reloads
     }
 
     /// The clients that were refused: how many, and the last ones.
@@ -139,7 +214,7 @@ impl Control {
     /// # Errors
     /// An address that cannot be listened on; then nothing has changed.
     pub fn replace(&self, generation: Generation) -> Result<(), BindError> {
-        let mut listening = self.listening();
+        let mut listening = self.shared.listening();
         let wanted = &generation.config.listeners;
         let new = listener::bind_new(wanted, &listening)?;
         let addresses: Vec<_> = wanted.iter().map(|listener| listener.address.value).collect();
@@ -155,10 +230,6 @@ impl Control {
         // `connections_max` may have grown.
         self.shared.room.notify_one();
         Ok(())
-    }
-
-    fn listening(&self) -> std::sync::MutexGuard<'_, Vec<Listening>> {
-        self.shared.listening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -181,7 +252,7 @@ pub fn run(control: &Control) -> io::Result<()> {
         let shared = Arc::clone(&shared);
         threads.push(thread.spawn(move || {
             let runtime = worker::runtime()?;
-            runtime.block_on(worker::run(shared, receiver));
+            runtime.block_on(worker::run(shared, number, receiver));
             io::Result::Ok(())
         })?);
     }
@@ -191,7 +262,7 @@ pub fn run(control: &Control) -> io::Result<()> {
         let accepting = listener::accept(senders, Arc::clone(&shared));
         match first {
             Some(receiver) => {
-                tokio::join!(accepting, worker::run(Arc::clone(&shared), receiver));
+                tokio::join!(accepting, worker::run(Arc::clone(&shared), 0, receiver));
             }
             None => accepting.await,
         }
@@ -202,6 +273,7 @@ pub fn run(control: &Control) -> io::Result<()> {
         let own = thread.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")));
         ended = ended.and(own);
     }
+    shared.door.close();
     shared.refusals.flush();
     ended
 }

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::forward::RequestBody;
+use crate::observe::metrics::LocalCounters;
 use crate::upstream::Upstreams;
 
 use super::connection;
@@ -23,6 +24,8 @@ use super::{Accepted, Shared};
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) upstreams: Rc<Upstreams<RequestBody>>,
+    /// What happens here is counted here.
+    pub(super) counters: Rc<LocalCounters>,
     /// The connections that are open, to be woken when the trust changes or the gateway drains.
     pub(super) roster: Rc<Roster>,
     /// Since when the gateway drains.
@@ -54,16 +57,23 @@ pub(super) fn runtime() -> io::Result<LocalRuntime> {
 }
 
 /// Serves connections until no more can come and the last has ended.
-pub(super) async fn run(shared: Arc<Shared>, mut accepted: UnboundedReceiver<Accepted>) {
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    number: usize,
+    mut accepted: UnboundedReceiver<Accepted>,
+) {
+    let counters = Rc::new(shared.metrics.of_worker(number));
     let worker = Rc::new(Worker {
         shared,
-        upstreams: Rc::default(),
+        upstreams: Rc::new(Upstreams::new(Rc::clone(&counters))),
+        counters,
         roster: Rc::default(),
         draining: Cell::new(None),
     });
     let telling = tokio::task::spawn_local(Rc::clone(&worker).tell());
     let tracker = TaskTracker::new();
     while let Some(Accepted { stream, peer, local, slot }) = accepted.recv().await {
+        worker.counters.accepted();
         let stream = match TcpStream::from_std(stream) {
             Ok(stream) => stream,
             Err(error) => {
