@@ -212,7 +212,7 @@ fn process(text: &mut Text, look: &Snapshot) {
         (&FDS, process.open_fds.map(|count| count as f64)),
         (&FDS_MAX, process.max_fds.map(|count| count as f64)),
         (&THREADS, process.threads.map(|count| count as f64)),
-        (&STARTED, process.start_time.map(|start| start as f64)),
+        (&STARTED, Some(look.started as f64)),
     ] {
         if let Some(value) = value {
             one(text, family, &[], value);

@@ -27,6 +27,8 @@ pub use metrics::{FAMILIES, Family};
 
 /// What is asked of the gateway. Each answer is a look, and none of them keeps a worker from its work.
 pub trait Gateway: Send + Sync + 'static {
+    /// When it started, Unix time.
+    fn started(&self) -> i64;
     /// The generation in force.
     fn generation(&self) -> Arc<Generation>;
     /// How many came before it.

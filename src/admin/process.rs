@@ -11,7 +11,6 @@ const TICKS_PER_SECOND: i64 = 100;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Process {
     pub(super) cpu_seconds: Option<f64>,
-    pub(super) start_time: Option<i64>,
     pub(super) resident_bytes: Option<u64>,
     pub(super) virtual_bytes: Option<u64>,
     pub(super) open_fds: Option<u64>,
@@ -27,14 +26,13 @@ impl Process {
             &read("/proc/self/stat"),
             &read("/proc/self/status"),
             &read("/proc/self/limits"),
-            &read("/proc/stat"),
         );
         // Less the one that lists them.
         process.open_fds = fds.and_then(|count| u64::try_from(count.saturating_sub(1)).ok());
         process
     }
 
-    fn read(stat: &str, status: &str, limits: &str, system: &str) -> Self {
+    fn read(stat: &str, status: &str, limits: &str) -> Self {
         // The second field is the program's name in brackets, which may hold brackets and blanks.
         let fields: Vec<_> =
             stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
@@ -43,16 +41,11 @@ impl Process {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
             line.split_whitespace().next()?.parse::<u64>().ok()
         };
-        let booted = system.lines().find_map(|line| line.strip_prefix("btime "));
-        let booted = booted.and_then(|text| text.trim().parse::<i64>().ok());
         let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
         Self {
             cpu_seconds: ticks(11)
                 .zip(ticks(12))
                 .map(|(user, system)| (user + system) as f64 / TICKS_PER_SECOND as f64),
-            start_time: booted
-                .zip(ticks(19))
-                .map(|(booted, started)| booted + started / TICKS_PER_SECOND),
             resident_bytes: kib("VmRSS:").map(|kib| kib * 1024),
             virtual_bytes: kib("VmSize:").map(|kib| kib * 1024),
             open_fds: None,
@@ -72,10 +65,9 @@ mod tests {
         let status = "Name:\ta\nVmSize:\t  2048 kB\nVmRSS:\t  1024 kB\nThreads:\t4\n";
         let limits =
             "Limit  Soft Limit  Hard Limit\nMax open files            1024    4096    files\n";
-        let process = Process::read(stat, status, limits, "cpu 1\nbtime 1000\n");
+        let process = Process::read(stat, status, limits);
         let expected = Process {
             cpu_seconds: Some(4.0),
-            start_time: Some(1030),
             resident_bytes: Some(1024 * 1024),
             virtual_bytes: Some(2048 * 1024),
             open_fds: None,
@@ -87,7 +79,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_left_out() {
-        assert_eq!(Process::read("", "x", "Max open files unlimited", ")"), Process::default());
+        assert_eq!(Process::read("", "x", "Max open files unlimited"), Process::default());
     }
 
     #[cfg(target_os = "linux")]
@@ -95,6 +87,6 @@ mod tests {
     fn this_process_is_there() {
         let process = Process::look();
         assert!(process.resident_bytes > Some(0) && process.open_fds > Some(0));
-        assert!(process.start_time > Some(1_000_000_000) && process.cpu_seconds.is_some());
+        assert!(process.cpu_seconds.is_some());
     }
 }

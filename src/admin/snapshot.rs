@@ -18,6 +18,8 @@ use super::process::Process;
 pub(super) struct Snapshot {
     /// When, Unix time.
     pub(super) now: i64,
+    /// When the gateway started, Unix time.
+    pub(super) started: i64,
     pub(super) readiness: Readiness,
     pub(super) generation: Arc<Generation>,
     /// Which generation it is, from 1.
@@ -50,6 +52,7 @@ impl Snapshot {
         }
         Self {
             now: unix_now(),
+            started: gateway.started(),
             readiness,
             generation,
             number: gateway.epoch() + 1,

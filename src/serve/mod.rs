@@ -25,6 +25,7 @@ use crate::admin::{self, Door, OpenError, Place};
 use crate::generation::Generation;
 use crate::observe::metrics::Metrics;
 use crate::observe::{Refusals, ReloadLog};
+use crate::tls::unix_now;
 
 pub use listener::BindError;
 #[doc(hidden)]
@@ -43,6 +44,8 @@ pub struct Stop {
 
 /// What all workers share.
 struct Shared {
+    /// When it was made, Unix time.
+    started: i64,
     /// What connections and requests are judged by.
     generation: ArcSwap<Generation>,
     /// Counts generations; moves on after the generation was swapped.
@@ -77,6 +80,10 @@ impl Shared {
 impl admin::Gateway for Shared {
     fn generation(&self) -> Arc<Generation> {
         self.generation.load_full()
+    }
+
+    fn started(&self) -> i64 {
+        self.started
     }
 
     fn epoch(&self) -> u64 {
@@ -151,6 +158,7 @@ impl Control {
     ) -> Result<Self, BindError> {
         let listening = listener::bind_new(&generation.config.listeners, &[])?;
         let shared = Shared {
+            started: unix_now(),
             generation: ArcSwap::new(generation),
             epoch: AtomicU64::new(0),
             changed: watch::Sender::new(0),

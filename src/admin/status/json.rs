@@ -30,6 +30,7 @@ pub(in crate::admin) fn json(look: &Snapshot) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "at": timestamp_text(look.now),
         "readiness": look.readiness.json(),
+        "started": timestamp_text(look.started),
         "generation": look.number,
         "workers": look.workers,
         "connections": { "open": look.connections_open, "accepted": look.accepted },

@@ -67,16 +67,15 @@ fn head(out: &mut String, look: &Snapshot) {
     };
     let listeners = look.readiness.listeners.iter().map(ToString::to_string);
     let listeners = listeners.collect::<Vec<_>>().join(", ");
-    let up = look.process.start_time.map(|start| span((look.now - start).max(0)));
+    let up = span((look.now - look.started).max(0));
     _ = write!(
         out,
         "<header><h1>mtls-gateway</h1><span class=\"pill {class}\"><span class=\"dot\"></span>{}</span>\
-         <p class=\"about\">version {} · {} · {} workers{}{}</p></header>",
+         <p class=\"about\">version {} · {} · {} workers · up {up}{}</p></header>",
         Escaped(&words),
         env!("CARGO_PKG_VERSION"),
         Escaped(&listeners),
         look.workers,
-        up.map_or_else(String::new, |up| format!(" · up {up}")),
         look.process
             .resident_bytes
             .map_or_else(String::new, |resident| format!(" · {} in memory", bytes(resident))),
@@ -160,7 +159,7 @@ fn trust(out: &mut String, look: &Snapshot) {
     _ = write!(
         out,
         "<section id=\"reloads\"><h2>Configuration</h2><div class=\"panel\"><p>Generation <b>{}</b> is in force. \
-         {} reloads were applied, {} were refused.</p>",
+         Reloads applied: {}, refused: {}.</p>",
         look.number, reloaded.applied, reloaded.refused
     );
     if let Some(failed) = &reloaded.last_refused {
@@ -185,15 +184,19 @@ fn changes(out: &mut String, now: i64, applied: &Reload) {
     );
     if applied.changes.is_empty() {
         out.push_str(" nothing.</p>");
-        return;
+    } else {
+        out.push_str(":</p><ul class=\"changes\">");
+        for change in &applied.changes {
+            _ = write!(out, "<li>{}</li>", Escaped(change));
+        }
+        out.push_str("</ul>");
     }
-    out.push_str(":</p><ul class=\"changes\">");
-    for change in &applied.changes {
-        _ = write!(out, "<li>{}</li>", Escaped(change));
-    }
-    out.push_str("</ul>");
     if !applied.report.is_empty() {
-        _ = write!(out, "<pre>{}</pre>", Escaped(applied.report.trim_end()));
+        _ = write!(
+            out,
+            "<details id=\"warnings\"><summary>Its warnings</summary><pre>{}</pre></details>",
+            Escaped(applied.report.trim_end())
+        );
     }
 }
 

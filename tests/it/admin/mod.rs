@@ -1,5 +1,7 @@
 //! The listener of operators: each page, what it says of what happens, and what it does not let anybody do.
 
+mod tools;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
