@@ -42,6 +42,14 @@ pub struct Site {
     pub facts: SiteFacts,
 }
 
+impl Site {
+    /// What people call it: its first name.
+    pub fn name(&self) -> String {
+        let first = self.config.server_names.first();
+        first.map_or_else(String::new, |name| name.value.to_string())
+    }
+}
+
 /// What `check` tells about a site.
 #[derive(Debug)]
 pub struct SiteFacts {

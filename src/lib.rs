@@ -8,15 +8,17 @@
 //! | command line | [`cli`]: one file a subcommand |
 //! | whole | [`app`]: bind, run · [`process`]: being a Unix process |
 //! | sockets | [`serve`]: from a TCP socket to a verified connection |
-//! | requests | [`forward`]: from a request to a response |
+//! | requests | [`forward`]: from a request to a response · [`admin`]: what operators ask of a gateway that runs |
 //! | snapshot | [`generation`]: one configuration, fully built |
-//! | tools | [`tls`]: everything rustls · [`upstream`]: the app's side · [`observe`]: logs · [`pki`]: making certificates |
+//! | tools | [`tls`]: everything rustls · [`upstream`]: the app's side · [`pki`]: making certificates |
+//! | records | [`observe`]: logs, refusals, counters |
 //! | decisions | [`policy`], [`route`]: pure |
 //! | configuration | [`config`]: `gateway.toml` to domain types, all problems at once |
 //! | facts | [`identity`]: what a certificate says, and the proof that it was verified |
 //!
 //! Beside the floors, and in no build that serves: `fuzzing`, what holds of any input at all.
 
+pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod config;

@@ -1,9 +1,12 @@
 //! `mtls-gateway run`: serve.
 
 use std::io;
+use std::thread;
+use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use crate::admin::OpenError;
 use crate::app::{App, Bound};
 use crate::config::{Palette, Runtime};
 use crate::generation::{Generation, Loaded};
@@ -13,6 +16,10 @@ use crate::serve::{Control, Inherited, Stop};
 
 use super::print::{palette, print_error};
 use super::{Chosen, Exit, start};
+
+/// How often, and how many times, the place for operators is tried that another process still has.
+const KNOCK_INTERVAL: Duration = Duration::from_millis(100);
+const KNOCKS_MAX: usize = 50;
 
 /// Serves a configuration until a signal, or until another process has taken over.
 pub(super) fn run(config: &Chosen) -> Exit {
@@ -34,7 +41,7 @@ pub(super) fn run(config: &Chosen) -> Exit {
             return exit;
         }
     };
-    let exit = serve(ready);
+    let exit = serve(ready, predecessor.is_some());
     if let Some((predecessor, patience)) = predecessor.zip(exit.1) {
         // systemd would end it when this process ends, and with it the requests that it still has.
         predecessor.await_end(patience);
@@ -113,13 +120,20 @@ fn prepare(
 }
 
 /// Serves; beside the exit code, how long whoever served before may go on, if anybody minds when we end.
-fn serve(ready: Ready) -> (Exit, Option<std::time::Duration>) {
+fn serve(ready: Ready, is_handed_over: bool) -> (Exit, Option<Duration>) {
     let control = ready.bound.control();
     if let Err(error) = attend(&control, &ready) {
         error!(%error, "signals cannot be caught");
         return (Exit::Runtime, None);
     }
     let Ready { bound, service, .. } = ready;
+    if let Err(error) = open_door(&control, is_handed_over) {
+        error!("`[admin]`: {error}");
+        return (Exit::Runtime, None);
+    }
+    for place in control.door() {
+        info!(%place, "listening for operators");
+    }
     for address in bound.addresses() {
         info!(%address, "listening");
     }
@@ -138,6 +152,35 @@ fn serve(ready: Ready) -> (Exit, Option<std::time::Duration>) {
     };
     let patience = control.generation().config.runtime.drain_timeout;
     (exit, service.is_heard().then_some(patience))
+}
+
+/// Opens the listener for operators. Where another process hands over, that closes its own in a moment.
+fn open_door(control: &Control, is_handed_over: bool) -> Result<(), OpenError> {
+    let opened = control.open_door();
+    if opened.is_ok() || !is_handed_over {
+        return opened;
+    }
+    let control = control.clone();
+    let knocking = thread::Builder::new().name("door".to_owned()).spawn(move || {
+        for _ in 0..KNOCKS_MAX {
+            wait_for_predecessor();
+            if control.open_door().is_ok() {
+                return;
+            }
+        }
+        if let Err(error) = control.open_door() {
+            warn!("`[admin]`: {error}; reload when it is free");
+        }
+    });
+    if let Err(error) = knocking {
+        warn!(%error, "`[admin]` is not listened for");
+    }
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "nobody tells when an address becomes free")]
+fn wait_for_predecessor() {
+    thread::sleep(KNOCK_INTERVAL);
 }
 
 /// Listens to signals and to the control socket, and has systemd hear that the workers turn.

@@ -50,6 +50,7 @@ pub const TABLES: &[TableSpec] = &[
     TableSpec { path: "site.tls", many: false },
     TableSpec { path: "site.timeouts", many: false },
     TableSpec { path: "site.limits", many: false },
+    TableSpec { path: "admin", many: false },
     TableSpec { path: "limits", many: false },
     TableSpec { path: "log", many: false },
     TableSpec { path: "runtime", many: false },
@@ -126,6 +127,10 @@ pub const KEYS: &[Key] = &[
     Key { table: "site.limits", name: "streams_max", unset: Default("128") },
     Key { table: "site.limits", name: "sessions_max", unset: Default("4096") },
     Key { table: "site.limits", name: "upstream_idle_max", unset: Default("64") },
+
+    Key { table: "admin", name: "address", unset: Optional(r#""127.0.0.1:9443""#) },
+    Key { table: "admin", name: "socket", unset: Optional(r#""/run/mtls-gateway/admin.sock""#) },
+    Key { table: "admin", name: "allow_remote", unset: Default("false") },
 
     Key { table: "limits", name: "connections_max", unset: Default("10000") },
     Key { table: "limits", name: "handshake_timeout", unset: Default(r#""10s""#) },

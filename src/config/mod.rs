@@ -21,7 +21,7 @@ mod unknown;
 
 pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
 pub use model::{
-    CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage,
+    Admin, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage,
     IdentityFormat, IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, OnDoubt, Runtime,
     ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
 };

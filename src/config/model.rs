@@ -27,6 +27,8 @@ pub struct Config {
     pub runtime: Runtime,
     /// `[log]`
     pub log: Log,
+    /// `[admin]`: where operators look in.
+    pub admin: Admin,
     /// `[limits]`: ceilings of the whole process.
     pub limits: Limits,
     /// `[[listener]]`, at least one.
@@ -68,6 +70,15 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// `[admin]`; without either there is no such listener.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Admin {
+    /// Where to listen in plain HTTP: a loopback address, unless the operator has said otherwise.
+    pub address: Option<Located<SocketAddr>>,
+    /// A Unix socket to listen on.
+    pub socket: Option<Located<PathBuf>>,
 }
 
 /// `[limits]`

@@ -26,6 +26,7 @@ use tracing::warn;
 
 use crate::config::{self, ServerName};
 use crate::generation::{Generation, Site};
+use crate::observe::metrics::SiteCounters;
 use crate::observe::{Exchange, ExchangeFacts, Outcome, RequestId};
 use crate::policy::{self, Reason, Verdict};
 use crate::upstream::{Failure, Options, SendError, Upstreams};
@@ -56,6 +57,8 @@ pub struct Caller {
     pub peer: SocketAddr,
     /// The worker's connections to the apps.
     pub upstreams: Rc<Upstreams<RequestBody>>,
+    /// Where its requests are counted.
+    pub counters: Arc<SiteCounters>,
 }
 
 /// Serves one request. `lost` is why the caller is not trusted any more; then it gets an answer that says so.
@@ -222,11 +225,14 @@ async fn forward(
         sent = sent => sent.map_err(|error| upstream_denied(&error))?,
         late = deadlines.passed(progress) => {
             let error = SendError::timeout(endpoint, Failure::ResponseTimeout, late);
+            caller.upstreams.failed(endpoint);
             return Err(upstream_denied(&error));
         }
     };
-    response::check(&mut response)
-        .map_err(|cause| upstream_denied(&SendError::invalid_response(endpoint, cause)))?;
+    response::check(&mut response).map_err(|cause| {
+        caller.upstreams.failed(endpoint);
+        upstream_denied(&SendError::invalid_response(endpoint, cause))
+    })?;
     Ok((response, lease))
 }
 
@@ -259,8 +265,9 @@ fn begin(
         host: host.to_owned(),
         peer: caller.peer,
         verdict: caller.verdict.clone(),
-        site: caller.site.config.server_names[0].value.to_string(),
+        site: caller.site.name(),
         logged: caller.generation.config.log.access,
+        counters: Arc::clone(&caller.counters),
     };
     Exchange::begin(facts, on_end)
 }

@@ -20,17 +20,19 @@ impl Generation {
         };
         sets("listener", &addresses(before), &addresses(self), &mut changes);
         for site in &self.sites {
-            match before.sites.iter().find(|old| name(old) == name(site)) {
+            // A site is the same as another if its first name is.
+            match before.sites.iter().find(|old| old.name() == site.name()) {
                 Some(old) => of_site(old, site, &mut changes),
-                None => changes.push(format!("site {}: new", name(site))),
+                None => changes.push(format!("site {}: new", site.name())),
             }
         }
         for old in &before.sites {
-            if !self.sites.iter().any(|site| name(site) == name(old)) {
-                changes.push(format!("site {}: gone", name(old)));
+            if !self.sites.iter().any(|site| site.name() == old.name()) {
+                changes.push(format!("site {}: gone", old.name()));
             }
         }
         for (what, is_other) in [
+            ("[admin]", before.config.admin != self.config.admin),
             ("[limits]", before.config.limits != self.config.limits),
             ("[log]", before.config.log != self.config.log),
             ("[runtime]", before.config.runtime != self.config.runtime),
@@ -41,12 +43,6 @@ impl Generation {
         }
         changes
     }
-}
-
-/// A site is the same as another if its first name is.
-fn name(site: &Site) -> String {
-    let first = site.config.server_names.first();
-    first.map_or_else(String::new, |name| name.value.to_string())
 }
 
 fn of_site(old: &Site, new: &Site, changes: &mut Vec<String>) {
@@ -88,7 +84,7 @@ fn of_site(old: &Site, new: &Site, changes: &mut Vec<String>) {
             found.push(format!("{what} changed"));
         }
     }
-    let name = name(new);
+    let name = new.name();
     changes.extend(found.into_iter().map(|change| format!("site {name}: {change}")));
 }
 

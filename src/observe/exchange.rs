@@ -1,14 +1,17 @@
 //! One request and its response, as the access log tells them: a guard that writes its line exactly
-//! once, when the exchange is over, however it ends, also when its task is dropped.
+//! once, and counts it, when the exchange is over, however it ends, also when its task is dropped.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tokio::time::Instant;
 use tracing::info;
 
 use crate::policy::Verdict;
+
+use super::metrics::SiteCounters;
 
 /// Names one exchange in logs, in the app's `X-Request-Id` and in the gateway's own answers:
 /// 32 hexadecimal digits, random.
@@ -61,6 +64,8 @@ pub struct ExchangeFacts {
     pub site: String,
     /// Whether to write an access line.
     pub logged: bool,
+    /// Where it is counted.
+    pub counters: Arc<SiteCounters>,
 }
 
 /// An exchange that is under way. Dropping it ends it.
@@ -134,6 +139,23 @@ impl Exchange {
     pub fn ended(&self, outcome: Outcome) {
         self.outcome.replace(outcome);
     }
+
+    fn count(&self, ended: Instant) {
+        let (counters, status) = (&self.facts.counters, self.status.get());
+        counters.answered(&self.facts.method, status);
+        counters.exchange.add(ended.duration_since(self.started));
+        if let Some(at) = self.first_byte.get() {
+            counters.first_byte.add(at.duration_since(self.started));
+        }
+        for (counter, bytes) in [
+            (&counters.request_bytes, self.request_bytes.get()),
+            (&counters.response_bytes, self.response_bytes.get()),
+        ] {
+            if bytes > 0 {
+                counter.add(bytes);
+            }
+        }
+    }
 }
 
 impl Drop for Exchange {
@@ -141,6 +163,8 @@ impl Drop for Exchange {
         if let Some(on_end) = self.on_end.take() {
             on_end();
         }
+        let ended = Instant::now();
+        self.count(ended);
         if !self.facts.logged {
             return;
         }
@@ -166,7 +190,7 @@ impl Drop for Exchange {
             status = self.status.get(),
             outcome,
             code,
-            total_ms = millis(Instant::now()),
+            total_ms = millis(ended),
             first_byte_ms = self.first_byte.get().map(millis),
             request_bytes = self.request_bytes.get(),
             response_bytes = self.response_bytes.get(),

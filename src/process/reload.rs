@@ -115,7 +115,7 @@ impl Reloader {
                 Ok(first) => {
                     let mut asked = vec![first];
                     asked.extend(requests.try_iter());
-                    let outcome = Arc::new(self.reload());
+                    let outcome = Arc::new(self.reload_and_note());
                     // Who does not wait any more does not miss it.
                     asked
                         .into_iter()
@@ -128,7 +128,7 @@ impl Reloader {
                     }
                     let before = self.files.clone();
                     if self.look() && !self.files.hold_the_same_as(&before) {
-                        self.reload();
+                        self.reload_and_note();
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -150,6 +150,13 @@ impl Reloader {
     /// Whether the files are likely to be in the middle of being replaced.
     fn is_being_replaced(&self) -> bool {
         self.touched.is_some_and(|at| at.elapsed() < GRACE) || self.files.is_younger_than(GRACE)
+    }
+
+    fn reload_and_note(&mut self) -> Outcome {
+        let outcome = self.reload();
+        let Outcome { is_applied, changes, report, .. } = &outcome;
+        self.control.reloads().note(*is_applied, unix_now(), changes, report);
+        outcome
     }
 
     fn reload(&mut self) -> Outcome {
@@ -223,6 +230,11 @@ impl Reloader {
             handle.replace(&log);
         }
         log_unwanted(&self.control);
+        // Whom clients reach is in force already; the door of operators does not undo that.
+        if let Err(error) = self.control.open_door() {
+            let what = format!("`[admin]`: {error}; what listened before goes on");
+            report.warning_nowhere(what).fix("mend that and reload, or restart the gateway");
+        }
         Some(changes)
     }
 }

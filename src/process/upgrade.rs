@@ -83,6 +83,8 @@ impl Upgrades {
             format!("the new process has ended: {error}")
         })?;
         *taken_over = Some(channel);
+        // Operators ask the new one from now on, which waits for the place.
+        control.close_door();
         info!(target: "upgrade", process, "another process serves now; this one finishes what it has begun");
         Ok(HandedOver { process, stop: stop.clone() })
     }

@@ -48,6 +48,7 @@ pub(super) async fn serve(
     peer: SocketAddr,
     local: SocketAddr,
 ) {
+    let began = Instant::now();
     // The epoch first: if a generation comes between the two, it is judged by once more.
     let epoch = worker.shared.epoch.load(Ordering::Acquire);
     let generation = worker.shared.generation.load_full();
@@ -57,7 +58,10 @@ pub(super) async fn serve(
     let verified = timeout(limit, verify(&generation, stream, &mut facts)).await;
     let refused = match verified {
         Ok(Ok((site, established))) => {
-            let Established { stream, client, http2, is_resumed, version } = established;
+            let Established { stream, client, http2, is_resumed, version, group } = established;
+            let counters = worker.counters.site(&site.name());
+            counters.shaken(version, group.as_deref(), is_resumed);
+            counters.handshake.add(began.elapsed());
             let LetIn { verdict, in_spite_of } = client;
             if let Some(refusal) = in_spite_of {
                 let told = generation.config.log.refusals_per_minute;

@@ -24,8 +24,11 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::{self, Door, OpenError, Place};
 use crate::generation::Generation;
-use crate::observe::Refusals;
+use crate::observe::metrics::Metrics;
+use crate::observe::{Refusals, ReloadLog};
+use crate::tls::unix_now;
 
 pub use inherited::Inherited;
 pub use listener::BindError;
@@ -50,6 +53,8 @@ pub struct Stop {
 
 /// What all workers share.
 struct Shared {
+    /// When it was made, Unix time.
+    started: i64,
     /// What connections and requests are judged by.
     generation: ArcSwap<Generation>,
     /// Counts generations; moves on after the generation was swapped.
@@ -70,7 +75,61 @@ struct Shared {
     /// Those of every worker and generation.
     refusals: Refusals,
     beats: Beats,
+    /// What the workers count.
+    metrics: Metrics,
+    /// What became of reloads.
+    reloads: ReloadLog,
+    /// Where operators look in.
+    door: Door,
     stop: Stop,
+}
+
+impl Shared {
+    fn listening(&self) -> std::sync::MutexGuard<'_, Vec<Listening>> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl admin::Gateway for Shared {
+    fn generation(&self) -> Arc<Generation> {
+        self.generation.load_full()
+    }
+
+    fn started(&self) -> i64 {
+        self.started
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.listening().iter().map(Listening::address).collect()
+    }
+
+    fn connections_open(&self) -> usize {
+        self.open.iter().map(|open| open.load(Ordering::Relaxed)).sum()
+    }
+
+    fn workers(&self) -> usize {
+        self.open.len()
+    }
+
+    fn is_draining(&self) -> bool {
+        self.stop.drain.is_cancelled()
+    }
+
+    fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    fn reloads(&self) -> &ReloadLog {
+        &self.reloads
+    }
 }
 
 /// An accepted connection on its way to its worker.
@@ -126,6 +185,7 @@ impl Control {
         let listening = listener::bind_new(&generation.config.listeners, &[], &mut inherited)?;
         inherited.retain(|one| !one.is_own());
         let shared = Shared {
+            started: unix_now(),
             generation: ArcSwap::new(generation),
             epoch: AtomicU64::new(0),
             changed: watch::Sender::new(0),
@@ -136,6 +196,9 @@ impl Control {
             relisten: Notify::new(),
             refusals: Refusals::default(),
             beats: Beats::new(workers),
+            metrics: Metrics::new(workers),
+            reloads: ReloadLog::default(),
+            door: Door::default(),
             stop,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -188,6 +251,31 @@ impl Control {
         Pulse::new(Arc::clone(&self.shared), every)
     }
 
+    /// Listens where the generation in force wants operators to look in, and nowhere else. It is done after the
+    /// start and after every [`Self::replace`].
+    ///
+    /// # Errors
+    /// A place that cannot be listened on; what listened before goes on.
+    pub fn open_door(&self) -> Result<(), OpenError> {
+        let weak = Arc::downgrade(&self.shared);
+        self.shared.door.open(&self.generation().config.admin, weak)
+    }
+
+    /// Ends that operators can look in here, for the process that comes next.
+    pub fn close_door(&self) {
+        self.shared.door.close();
+    }
+
+    /// Where operators can look in now.
+    pub fn door(&self) -> Vec<Place> {
+        self.shared.door.places()
+    }
+
+    /// What became of reloads.
+    pub fn reloads(&self) -> &ReloadLog {
+        &self.shared.reloads
+    }
+
     /// The clients that were refused: how many, and the last ones.
     pub fn refusals(&self) -> &Refusals {
         &self.shared.refusals
@@ -200,7 +288,7 @@ impl Control {
     /// # Errors
     /// An address that cannot be listened on; then nothing has changed.
     pub fn replace(&self, generation: Generation) -> Result<(), BindError> {
-        let mut listening = self.listening();
+        let mut listening = self.shared.listening();
         let wanted = &generation.config.listeners;
         let mut spare = lock(&self.shared.spare);
         let new = listener::bind_new(wanted, &listening, &mut spare)?;
@@ -270,6 +358,7 @@ pub fn run(control: &Control) -> io::Result<()> {
         let own = thread.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")));
         ended = ended.and(own);
     }
+    shared.door.close();
     shared.refusals.flush();
     ended
 }

@@ -160,6 +160,10 @@ fn caller(
     verdict: Verdict,
 ) -> Caller {
     let config = &site.config;
+    let name = site.name();
+    if let Some(identity) = verdict.identity() {
+        worker.counters.saw(&name, identity, unix_now());
+    }
     let headers =
         ClientIdentityHeaders::new(&verdict, config.client.mode, &config.identity_headers);
     Caller {
@@ -169,6 +173,7 @@ fn caller(
         verdict,
         peer: facts.peer,
         upstreams: Rc::clone(&worker.upstreams),
+        counters: worker.counters.site(&name),
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::forward::RequestBody;
+use crate::observe::metrics::LocalCounters;
 use crate::upstream::Upstreams;
 
 use super::connection;
@@ -28,6 +29,8 @@ const DRAIN_GRACE: Duration = Duration::from_secs(1);
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) upstreams: Rc<Upstreams<RequestBody>>,
+    /// What happens here is counted here.
+    pub(super) counters: Rc<LocalCounters>,
     /// The connections that are open, to be woken when the trust changes or the gateway drains.
     pub(super) roster: Rc<Roster>,
     /// Since when the gateway drains.
@@ -74,9 +77,11 @@ pub(super) async fn run(
     shared: Arc<Shared>,
     mut accepted: UnboundedReceiver<Accepted>,
 ) {
+    let counters = Rc::new(shared.metrics.of_worker(number));
     let worker = Rc::new(Worker {
         shared,
-        upstreams: Rc::default(),
+        upstreams: Rc::new(Upstreams::new(Rc::clone(&counters))),
+        counters,
         roster: Rc::default(),
         draining: Cell::new(None),
     });
@@ -86,6 +91,7 @@ pub(super) async fn run(
     let tracker = TaskTracker::new();
     let ended = Arc::clone(&worker.shared);
     while let Some(Accepted { stream, peer, local, slot }) = accepted.recv().await {
+        worker.counters.accepted();
         let stream = match TcpStream::from_std(stream) {
             Ok(stream) => stream,
             Err(error) => {

@@ -17,6 +17,7 @@ use crate::policy::{LetIn, Reason, Refusal};
 
 use super::client_hello::HelloFacts;
 use super::handshake_failure::refusal_of;
+use super::iana;
 use super::server_config::SiteTls;
 use super::verifier::{Finding, OUTCOME};
 
@@ -41,6 +42,8 @@ pub struct Established {
     pub is_resumed: bool,
     /// The TLS version, as log lines show it.
     pub version: &'static str,
+    /// The group of the key exchange, as log lines show it; a session of TLS 1.2 that is resumed has none.
+    pub group: Option<String>,
 }
 
 /// Why there is no ClientHello.
@@ -194,7 +197,9 @@ fn established(stream: TlsStream, client: LetIn) -> Established {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
         _ => "TLS 1.2",
     };
-    Established { stream, client, http2, is_resumed, version }
+    let group = connection.negotiated_key_exchange_group();
+    let group = group.map(|group| iana::group(group.name().into()));
+    Established { stream, client, http2, is_resumed, version, group }
 }
 
 fn not_tls(bytes: &[u8]) -> HelloFailure {

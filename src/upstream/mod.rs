@@ -11,7 +11,8 @@ mod pool;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -19,6 +20,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 
 use crate::config::{Endpoint, Site};
+use crate::observe::metrics::{EndpointCounters, LocalCounters};
 use crate::policy::Permit;
 
 pub use connect::probe;
@@ -50,12 +52,26 @@ impl From<&Site> for Options {
 
 /// One worker's connections to all endpoints.
 pub struct Upstreams<B> {
-    pools: RefCell<HashMap<Endpoint, Rc<Pool<B>>>>,
+    pools: RefCell<HashMap<Endpoint, Known<B>>>,
+    counters: Rc<LocalCounters>,
 }
 
-impl<B> Default for Upstreams<B> {
-    fn default() -> Self {
-        Self { pools: RefCell::default() }
+/// What a worker has of an endpoint.
+struct Known<B> {
+    pool: Rc<Pool<B>>,
+    counters: Arc<EndpointCounters>,
+}
+
+impl<B> Clone for Known<B> {
+    fn clone(&self) -> Self {
+        Self { pool: Rc::clone(&self.pool), counters: Arc::clone(&self.counters) }
+    }
+}
+
+impl<B> Upstreams<B> {
+    /// None yet; what becomes of them is counted.
+    pub fn new(counters: Rc<LocalCounters>) -> Self {
+        Self { pools: RefCell::default(), counters }
     }
 }
 
@@ -79,34 +95,56 @@ where
         options: Options,
         mut request: Request<B>,
     ) -> Result<(Response<Incoming>, Lease<B>), SendError> {
-        let pool = self.pool(endpoint);
+        let Known { pool, counters } = self.known(endpoint);
+        let failed = |error: SendError| {
+            // A body that its client broke off is no fault of the app.
+            if error.failure != Failure::RequestBody {
+                counters.failures.add(1);
+            }
+            error
+        };
         // Goes round at most once for each unused connection: one that is new is not tried twice.
         loop {
             let reused = pool.take();
             let is_reused = reused.is_some();
             let mut connection = match reused {
                 Some(connection) => connection,
-                None => connect::connect(endpoint, options.connect_timeout).await?,
+                None => {
+                    let started = Instant::now();
+                    let connecting = connect::connect(endpoint, options.connect_timeout);
+                    let connection = connecting.await.map_err(failed)?;
+                    counters.connected.add(started.elapsed());
+                    connection
+                }
             };
             match connection.sender.try_send_request(request).await {
                 Ok(response) => {
                     return Ok((response, Lease::new(Rc::clone(&pool), connection, options)));
                 }
                 Err(mut error) => match error.take_message() {
-                    Some(unsent) if is_reused => request = unsent,
-                    _ => return Err(SendError::exchange(endpoint, error.into_error())),
+                    Some(unsent) if is_reused => {
+                        counters.retries.add(1);
+                        request = unsent;
+                    }
+                    _ => return Err(failed(SendError::exchange(endpoint, error.into_error()))),
                 },
             }
         }
     }
 
-    fn pool(&self, endpoint: &Endpoint) -> Rc<Pool<B>> {
+    /// Counts a failure of an endpoint that only its response, or the lack of one, has shown.
+    pub fn failed(&self, endpoint: &Endpoint) {
+        self.known(endpoint).counters.failures.add(1);
+    }
+
+    fn known(&self, endpoint: &Endpoint) -> Known<B> {
         let mut pools = self.pools.borrow_mut();
-        if let Some(pool) = pools.get(endpoint) {
-            return Rc::clone(pool);
+        if let Some(known) = pools.get(endpoint) {
+            return known.clone();
         }
-        let pool = Rc::new(Pool::default());
-        pools.insert(endpoint.clone(), Rc::clone(&pool));
-        pool
+        let counters = self.counters.endpoint(&endpoint.to_string());
+        let known = Known { pool: Rc::new(Pool::default()), counters };
+        pools.insert(endpoint.clone(), known.clone());
+        known
     }
 }

@@ -48,9 +48,12 @@ fn every_configuration_is_right() {
             continue;
         }
         let text = if block.is("site") {
+            // What stands below a header of its own is no key of the site.
+            let own = |line: &&str| !line.starts_with('[');
+            let own: Vec<_> = block.text.lines().take_while(own).collect();
             let written = |line: &&str| {
                 let key = line.split(" =").next().unwrap_or_default();
-                line.is_empty() || !block.text.starts_with(&format!("{key} ="))
+                line.is_empty() || !own.iter().any(|own| own.starts_with(&format!("{key} =")))
             };
             let others: Vec<_> = SMALLEST.lines().filter(written).collect();
             format!("{}\n{}", others.join("\n"), block.text)

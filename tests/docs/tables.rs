@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use mtls_gateway::admin::FAMILIES;
 use mtls_gateway::config::keys::{KEYS, Unset};
 use mtls_gateway::forward::{Answer, reserved_names};
 use mtls_gateway::observe::RequestId;
@@ -119,4 +120,39 @@ fn every_key_is_listed_with_its_default() {
         (key.table.to_owned(), key.name.to_owned(), unset)
     });
     assert_eq!(listed, known.collect());
+}
+
+#[test]
+fn every_metric_is_listed_as_it_is_told() {
+    let page = reference("metrics.md");
+    let told = FAMILIES.iter().map(|family| {
+        let labels: Vec<_> = family.labels.iter().map(|label| format!("`{label}`")).collect();
+        let labels = if labels.is_empty() { "none".to_owned() } else { labels.join(", ") };
+        vec![format!("`{}`", family.name), family.kind.to_owned(), labels, family.help.to_owned()]
+    });
+    assert_eq!(rows(&page), told.collect::<Vec<_>>());
+}
+
+/// Alerts and panels ask for nothing that is not told.
+#[test]
+fn what_is_monitored_is_told() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/monitoring");
+    let mut asked = BTreeSet::new();
+    for name in ["alerts.yaml", "dashboard.json"] {
+        let text = fs::read_to_string(folder.join(name)).unwrap();
+        let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
+        let words = text.split(|c: char| !is_part(c));
+        let is_metric =
+            |word: &&str| word.starts_with("mtls_gateway_") || word.starts_with("process_");
+        for word in words.filter(is_metric) {
+            let family = word.strip_suffix("_bucket").unwrap_or(word);
+            let is_told = FAMILIES.iter().any(|known| known.name == family);
+            assert!(is_told, "{name} asks for `{word}`");
+            asked.insert(family.to_owned());
+        }
+    }
+    assert!(asked.len() > 15, "{asked:?}");
+    let dashboard = fs::read_to_string(folder.join("dashboard.json")).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+    assert!(dashboard["panels"].as_array().unwrap().len() > 10);
 }

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors from the top down; modules of one floor do not know each other.
-const FLOORS: [&[&str]; 10] = [
+const FLOORS: [&[&str]; 11] = [
     &["cli"],
     &["app", "process"],
     &["serve"],
-    &["forward"],
+    &["forward", "admin"],
     &["generation"],
-    &["tls", "upstream", "observe", "pki"],
+    &["tls", "upstream", "pki"],
+    &["observe"],
     &["policy", "route"],
     &["config"],
     &["identity"],

@@ -25,7 +25,7 @@ pub(super) fn listeners(tables: Vec<Table<'_>>, reader: &Reader<'_>) -> Option<V
 }
 
 /// Reads `0.0.0.0:443` or `[::]:443`.
-fn address(text: &str) -> Result<SocketAddr, Wrong> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, Wrong> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
@@ -70,12 +70,16 @@ fn address(text: &str) -> Result<SocketAddr, Wrong> {
 }
 
 /// Whether both cannot be bound. IPv6 sockets take no IPv4 connections, and port 0 is a new port each time.
-fn clash(a: SocketAddr, b: SocketAddr) -> bool {
+pub(super) fn clash(a: SocketAddr, b: SocketAddr) -> bool {
     let same_socket = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
     a.is_ipv4() == b.is_ipv4() && a.port() == b.port() && a.port() != 0 && same_socket
 }
 
-fn taken(reader: &Reader<'_>, first: &Located<SocketAddr>, address: SocketAddr) -> Wrong {
+pub(super) fn taken(
+    reader: &Reader<'_>,
+    first: &Located<SocketAddr>,
+    address: SocketAddr,
+) -> Wrong {
     let position = reader.report.borrow().position(&first.span);
     let what = if first.value == address {
         format!("`{address}` is listened on twice")

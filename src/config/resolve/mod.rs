@@ -2,6 +2,7 @@
 //!
 //! One file a topic; each returns what it could make and leaves its problems in the report.
 
+mod admin;
 mod client;
 mod identity_headers;
 mod legacy;
@@ -35,11 +36,12 @@ pub(super) fn config(
     let sites = site::sites(top.tables("site"), reader);
     at_least_one(reader, &top, "listener", "the gateway would listen nowhere");
     at_least_one(reader, &top, "site", "the gateway would answer to nobody");
+    let admin = admin::admin(&top, listeners.as_deref().unwrap_or_default(), reader);
     let Some(listeners) = listeners.filter(|_| sites.are_complete) else {
         return Err(sites.judgeable);
     };
     let source = Arc::clone(source);
-    Ok(Config { source, runtime, log, limits, listeners, sites: sites.judgeable })
+    Ok(Config { source, runtime, log, admin, limits, listeners, sites: sites.judgeable })
 }
 
 fn at_least_one(reader: &Reader<'_>, top: &Table<'_>, name: &str, why: &str) {

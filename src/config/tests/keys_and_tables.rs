@@ -95,16 +95,16 @@ upstream = "http://127.0.0.1:80""#), @r#"
 #[test]
 fn a_name_like_no_other_is_answered_with_all_that_are_known() {
     insta::assert_snapshot!(with(r#"banana = 1
-[admin]
+[oranges]
 address = "127.0.0.1:9000""#), @r#"
     gateway.toml:10:1: unknown key `banana` in `[[site]]`
       10 | banana = 1
          | ^^^^^^
       fix:  remove it; known here: `server_names`, `certificate`, `private_key`, `client_ca`, `upstream`, `allow_plaintext_upstream`, `[site.client]`, `[site.identity_headers]`, `[site.tls]`, `[site.timeouts]`, `[site.limits]`
-    gateway.toml:11:2: unknown table `admin` in the top table
-      11 | [admin]
-         |  ^^^^^
-      fix:  remove it; known here: `[[listener]]`, `[[site]]`, `[limits]`, `[log]`, `[runtime]`
+    gateway.toml:11:2: unknown table `oranges` in the top table
+      11 | [oranges]
+         |  ^^^^^^^
+      fix:  remove it; known here: `[[listener]]`, `[[site]]`, `[admin]`, `[limits]`, `[log]`, `[runtime]`
     "#);
 }
 

@@ -25,6 +25,8 @@ use ring::Ring;
 #[derive(Debug)]
 pub struct Refusals {
     counts: [AtomicU64; Reason::ALL.len()],
+    /// How many of them were not told.
+    untold: AtomicU64,
     started: Instant,
     kept: Mutex<Kept>,
 }
@@ -42,6 +44,7 @@ impl Default for Refusals {
     fn default() -> Self {
         Self {
             counts: [const { AtomicU64::new(0) }; Reason::ALL.len()],
+            untold: AtomicU64::new(0),
             started: Instant::now(),
             kept: Mutex::default(),
         }
@@ -68,6 +71,7 @@ impl Refusals {
         let mut kept = self.lock();
         let (now, source) = (self.started.elapsed(), facts.peer.ip());
         let Some(suppressed) = kept.limiter.admit(now, source, reason, limit) else {
+            self.untold.fetch_add(1, Ordering::Relaxed);
             return;
         };
         let event = Arc::new(RefusalEvent { at, facts, refusal, live, suppressed });
@@ -117,6 +121,11 @@ impl Refusals {
     /// How many clients were refused for each reason, told or not.
     pub fn counts(&self) -> [(Reason, u64); Reason::ALL.len()] {
         Reason::ALL.map(|reason| (reason, self.counts[reason as usize].load(Ordering::Relaxed)))
+    }
+
+    /// How many of them were not told one by one.
+    pub fn untold(&self) -> u64 {
+        self.untold.load(Ordering::Relaxed)
     }
 
     /// The last ones that were logged, the newest first. Those of the reason `closed` are not among them.

@@ -126,6 +126,7 @@ impl Setup {
         let bound = App::bind(generation, stop.clone()).unwrap();
         let address = bound.addresses()[0];
         let control = bound.control();
+        control.open_door().unwrap();
         let (tell, ended) = channel();
         std::thread::spawn(move || {
             // Nobody listens any more if the test is over.

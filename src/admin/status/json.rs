@@ -1,0 +1,119 @@
+//! `/status.json`: what the page shows, for programs. Fields may be added; none changes its meaning.
+
+use serde_json::{Value, json};
+
+use crate::admin::snapshot::{Snapshot, Term};
+use crate::generation::Site;
+use crate::identity::timestamp_text;
+use crate::observe::metrics::SiteTotals;
+use crate::observe::{RefusalEvent, Reload};
+
+use super::refusals::SHOWN_MAX;
+
+/// The whole of it.
+pub(in crate::admin) fn json(look: &Snapshot) -> Value {
+    let sites = look.generation.sites.iter().map(|site| of_site(look, site));
+    let refusals = look.refusals.iter().map(|(reason, count)| (reason.to_string(), json!(count)));
+    let last = look.last_refusals.iter().take(SHOWN_MAX).map(|event| refusal(event));
+    let clients = look.clients.iter().map(|client| {
+        json!({
+            "site": *client.site,
+            "name": client.name,
+            "sha256": client.fingerprint,
+            "not_after": timestamp_text(client.not_after),
+            "seconds_left": client.not_after - look.now,
+            "seen": timestamp_text(client.seen),
+        })
+    });
+    let reloaded = &look.reloaded;
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "at": timestamp_text(look.now),
+        "readiness": look.readiness.json(),
+        "started": timestamp_text(look.started),
+        "generation": look.number,
+        "workers": look.workers,
+        "connections": { "open": look.connections_open, "accepted": look.accepted },
+        "sites": sites.collect::<Vec<_>>(),
+        "clients": clients.collect::<Vec<_>>(),
+        "refusals": {
+            "counts": refusals.collect::<serde_json::Map<_, _>>(),
+            "suppressed": look.untold,
+            "last": last.collect::<Vec<_>>(),
+        },
+        "reloads": {
+            "applied": reloaded.applied,
+            "refused": reloaded.refused,
+            "last_applied": reloaded.last_applied.as_ref().map(reload),
+            "last_refused": reloaded.last_refused.as_ref().map(reload),
+        },
+    })
+}
+
+fn of_site(look: &Snapshot, site: &Site) -> Value {
+    let (name, client) = (site.name(), &site.config.client);
+    let names = site.config.server_names.iter().map(|name| name.value.to_string());
+    let totals = look.sites.get(name.as_str());
+    let ready = look.readiness.sites.iter().find(|one| one.name == name);
+    let endpoint = site.config.upstream.value.endpoint.to_string();
+    let counted = look.endpoints.get(endpoint.as_str());
+    let terms = Snapshot::terms(site);
+    let rules = |rules: &[crate::config::Located<crate::config::Rule>]| {
+        rules.iter().map(|rule| rule.value.to_string()).collect::<Vec<_>>()
+    };
+    json!({
+        "site": name,
+        "server_names": names.collect::<Vec<_>>(),
+        "mode": client.mode.as_str(),
+        "allow": rules(&client.allow),
+        "deny": rules(&client.deny),
+        "terms": terms.iter().map(|one| term(look, one)).collect::<Vec<_>>(),
+        "requests": totals.map_or(0, SiteTotals::requests_all),
+        "server_errors": totals.map_or(0, |totals| totals.requests_of(5)),
+        "request_body_bytes": totals.map_or(0, |totals| totals.request_bytes),
+        "response_body_bytes": totals.map_or(0, |totals| totals.response_bytes),
+        "endpoints": [{
+            "endpoint": endpoint,
+            "reachable": ready.is_some_and(|ready| ready.trouble.is_none()),
+            "trouble": ready.and_then(|ready| ready.trouble.clone()),
+            "failures": counted.map_or(0, |counted| counted.failures),
+            "retries": counted.map_or(0, |counted| counted.retries),
+        }],
+    })
+}
+
+fn term(look: &Snapshot, term: &Term) -> Value {
+    json!({
+        "kind": term.kind.as_str(),
+        "name": term.name,
+        "id": term.fingerprint,
+        "ends": term.ends.map(timestamp_text),
+        "seconds_left": term.ends.map(|ends| ends - look.now),
+    })
+}
+
+fn reload(reload: &Reload) -> Value {
+    let at = timestamp_text(reload.at);
+    json!({ "at": at, "changes": reload.changes, "report": reload.report })
+}
+
+fn refusal(event: &RefusalEvent) -> Value {
+    let (facts, refusal) = (&event.facts, &event.refusal);
+    json!({
+        "at": timestamp_text(event.at),
+        "reason": refusal.reason.as_str(),
+        "sentence": refusal.sentence,
+        "advice": refusal.advice,
+        "peer": facts.peer,
+        "local": facts.local,
+        "sni": facts.server_name,
+        "versions": facts.versions,
+        "alpn": facts.alpn,
+        "groups": facts.groups,
+        "signature_schemes": facts.signature_schemes,
+        "nearest": refusal.nearest,
+        "chain": refusal.chain,
+        "live": event.live,
+        "suppressed": event.suppressed,
+    })
+}

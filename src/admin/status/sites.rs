@@ -1,0 +1,175 @@
+//! The sites: what each serves, how long its certificates live, whom it believes, and how its app does.
+
+use std::fmt::Write as _;
+
+use crate::admin::snapshot::{Snapshot, Term};
+use crate::config::{Located, Rule};
+use crate::generation::Site;
+use crate::identity::timestamp_text;
+
+use super::escape::Escaped;
+use super::page::{ago, bytes, count, seconds, span};
+use super::plot::life_bar;
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// Less than this is left of what somebody should renew soon, and at once.
+const SOON: i64 = 30 * DAY;
+const AT_ONCE: i64 = 7 * DAY;
+
+/// Certificates and rules that are shown of one site; `/status.json` has all.
+const SHOWN_MAX: usize = 24;
+
+/// The section of the page.
+pub(super) fn sites(out: &mut String, look: &Snapshot) {
+    out.push_str("<section id=\"sites\"><h2>Sites</h2><div class=\"cards\">");
+    for site in &look.generation.sites {
+        of_site(out, look, site);
+    }
+    out.push_str("</div></section>");
+}
+
+fn of_site(out: &mut String, look: &Snapshot, site: &Site) {
+    let (name, client) = (site.name(), &site.config.client);
+    _ = write!(out, "<article><h3>{}</h3>", Escaped(&name));
+    let others = site.config.server_names.iter().skip(1).map(|name| name.value.to_string());
+    let others = others.collect::<Vec<_>>().join(", ");
+    if !others.is_empty() {
+        _ = write!(out, "<p class=\"note\">also {}</p>", Escaped(&others));
+    }
+    app(out, look, site, &name);
+    if let Some(totals) = look.sites.get(name.as_str()) {
+        let p95 = totals.exchange.quantile(0.95).map_or_else(|| "–".to_owned(), seconds);
+        out.push_str("<dl class=\"facts\">");
+        for (name, value) in [
+            ("requests", count(totals.requests_all())),
+            ("4xx", count(totals.requests_of(4))),
+            ("5xx", count(totals.requests_of(5))),
+            ("p95", p95),
+            ("in", bytes(totals.request_bytes)),
+            ("out", bytes(totals.response_bytes)),
+        ] {
+            _ = write!(out, "<div><dt>{name}</dt><dd>{value}</dd></div>");
+        }
+        out.push_str("</dl>");
+    }
+    let terms = Snapshot::terms(site);
+    for term in terms.iter().take(SHOWN_MAX) {
+        life(out, look.now, term);
+    }
+    more(out, terms.len());
+    _ = write!(
+        out,
+        "<p class=\"note\">Client certificates: <code>{}</code></p>",
+        client.mode.as_str()
+    );
+    rules(out, "allow", &client.allow);
+    rules(out, "deny", &client.deny);
+    out.push_str("</article>");
+}
+
+fn app(out: &mut String, look: &Snapshot, site: &Site, name: &str) {
+    let upstream = &site.config.upstream.value;
+    let endpoint = upstream.endpoint.to_string();
+    let ready = look.readiness.sites.iter().find(|one| one.name == name);
+    let trouble = ready.and_then(|ready| ready.trouble.as_deref());
+    let (class, word) = if trouble.is_some() { ("bad", "down") } else { ("good", "up") };
+    _ = write!(
+        out,
+        "<p class=\"app\"><span class=\"dot {class}\"></span><span class=\"sr\">{word}: </span><code>{}</code>",
+        Escaped(&format!("{endpoint}{}", upstream.base))
+    );
+    if let Some(counted) = look.endpoints.get(endpoint.as_str()) {
+        let (failures, retries) = (count(counted.failures), count(counted.retries));
+        _ = write!(out, "<span class=\"meta\">{failures} failures · {retries} retries</span>");
+    }
+    out.push_str("</p>");
+    if let Some(trouble) = trouble {
+        _ = write!(out, "<p class=\"trouble\">{}</p>", Escaped(trouble));
+    }
+}
+
+fn life(out: &mut String, now: i64, term: &Term) {
+    let (class, words, left) = match term.ends {
+        None => ("good", "does not run out".to_owned(), 1.0),
+        Some(ends) => {
+            let left = ends - now;
+            let class = match left {
+                ..AT_ONCE => "bad",
+                AT_ONCE..SOON => "warn",
+                _ => "good",
+            };
+            let words = if left < 0 {
+                format!("ended {}", ago(-left))
+            } else {
+                format!("{} left", span(left))
+            };
+            // A list says when it ends and not when it began; a month is what many live.
+            let whole = term.begins.map_or(SOON, |begins| ends.saturating_sub(begins));
+            (class, words, left as f64 / whole.max(1) as f64)
+        }
+    };
+    let until = term.ends.map_or_else(String::new, timestamp_text);
+    _ = write!(
+        out,
+        "<div class=\"term\"><p><span class=\"kind\">{}</span><b class=\"{class}\" title=\"{until}\">{words}</b></p>\
+         <p class=\"name\" title=\"{}\">{}</p>{}</div>",
+        term.kind.title(),
+        Escaped(&term.fingerprint),
+        Escaped(&term.name),
+        life_bar(left, class),
+    );
+}
+
+fn rules(out: &mut String, word: &str, rules: &[Located<Rule>]) {
+    if rules.is_empty() {
+        return;
+    }
+    _ = write!(out, "<ul class=\"rules\">");
+    for rule in rules.iter().take(SHOWN_MAX) {
+        let rule = rule.value.to_string();
+        _ = write!(out, "<li><span class=\"kind\">{word}</span> {}</li>", Escaped(&rule));
+    }
+    out.push_str("</ul>");
+    more(out, rules.len());
+}
+
+fn more(out: &mut String, all: usize) {
+    if all > SHOWN_MAX {
+        let more = all - SHOWN_MAX;
+        _ = write!(out, "<p class=\"note\">and {more} more, in <code>/status.json</code></p>");
+    }
+}
+
+/// The clients that were verified last, and how long their certificates live.
+pub(super) fn clients(out: &mut String, look: &Snapshot) {
+    out.push_str("<section id=\"clients\"><h2>Clients seen lately</h2>");
+    if look.clients.is_empty() {
+        out.push_str(
+            "<p class=\"empty\">No client has been verified since the start.</p></section>",
+        );
+        return;
+    }
+    out.push_str(
+        "<table><thead><tr><th>Client</th><th>Site</th><th>Certificate</th><th>Seen</th></tr></thead><tbody>",
+    );
+    for client in &look.clients {
+        let left = client.not_after - look.now;
+        let class = match left {
+            ..AT_ONCE => "bad",
+            AT_ONCE..SOON => "warn",
+            _ => "good",
+        };
+        _ = write!(
+            out,
+            "<tr><td title=\"{}\">{}</td><td>{}</td><td class=\"{class}\" title=\"{}\">{} left</td><td>{}</td></tr>",
+            client.fingerprint,
+            Escaped(&client.name),
+            Escaped(&client.site),
+            timestamp_text(client.not_after),
+            span(left.max(0)),
+            ago(look.now - client.seen),
+        );
+    }
+    out.push_str("</tbody></table></section>");
+}

@@ -1,0 +1,57 @@
+//! `[admin]`: where operators look in. Plain HTTP without a password, so it stays on this machine unless the
+//! operator says in so many words that it may not.
+
+use std::net::SocketAddr;
+
+use crate::config::model::{Admin, Listener};
+use crate::config::raw::{Reader, Table, Wrong};
+use crate::config::report::Located;
+
+use super::listener::{address, clash, taken};
+
+/// Reads the table, if there is one.
+pub(super) fn admin(top: &Table<'_>, listeners: &[Listener], reader: &Reader<'_>) -> Admin {
+    let mut table = top.table("admin");
+    let is_written = top.has("admin");
+    let names_none = !table.has("address") && !table.has("socket");
+    let address = table.parsed("address", address);
+    let socket = table.path("socket");
+    let allow_remote = table.bool("allow_remote");
+    if is_written && names_none {
+        let wrong = Wrong::new(
+            "`[admin]` names neither `address` nor `socket`",
+            "add below this line\naddress = \"127.0.0.1:9443\"",
+        );
+        reader.wrong(&table.header, wrong);
+    }
+    if let Some(address) = &address {
+        if !allow_remote {
+            stays_here(address, reader);
+        }
+        let other = listeners.iter().find(|one| clash(one.address.value, address.value));
+        if let Some(other) = other {
+            reader.wrong(&address.span, taken(reader, &other.address, address.value));
+        }
+    }
+    table.finish();
+    Admin { address, socket }
+}
+
+fn stays_here(address: &Located<SocketAddr>, reader: &Reader<'_>) {
+    let ip = address.value.ip().to_canonical();
+    if ip.is_loopback() {
+        return;
+    }
+    let port = address.value.port();
+    let what = format!("`[admin]` on `{}` would be open to other machines", address.value);
+    let wrong = Wrong::new(
+        what,
+        format!(
+            "write `\"127.0.0.1:{port}\"`, use `socket`, or set `allow_remote = true` in `[admin]` to accept that"
+        ),
+    );
+    let why = "it tells of certificates, clients and traffic, in plain HTTP and without a password";
+    let seen =
+        if ip.is_unspecified() { "all addresses" } else { "an address that is not loopback" };
+    reader.wrong(&address.span, wrong.seen(seen).why(why));
+}
