@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType,
@@ -278,19 +279,23 @@ fn channel() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// The next word, and the file beside it; `None` after the last.
 fn hear(channel: &OwnedFd, patience: Duration) -> io::Result<Option<(String, Option<OwnedFd>)>> {
-    // No time at all would mean: for ever.
-    let patience = patience.max(Duration::from_millis(1));
-    set_socket_timeout(channel, Timeout::Recv, Some(patience))?;
+    let deadline = Instant::now() + patience;
     let mut bytes = vec![0; MESSAGE_BYTES_MAX];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut slices = [IoSliceMut::new(&mut bytes)];
-    let received = recvmsg(channel, &mut slices, &mut ancillary, RecvFlags::CMSG_CLOEXEC);
-    let length = match received {
-        Ok(received) => received.bytes,
-        // Its end, when something was left unread.
-        Err(rustix::io::Errno::CONNRESET) => 0,
-        Err(error) => return Err(error.into()),
+    let length = loop {
+        // No time at all would mean: for ever.
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        set_socket_timeout(channel, Timeout::Recv, Some(left))?;
+        let mut slices = [IoSliceMut::new(&mut bytes)];
+        match recvmsg(channel, &mut slices, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
+            Ok(received) => break received.bytes,
+            // A signal, which may come to any thread.
+            Err(Errno::INTR) => {}
+            // Its end, when something was left unread.
+            Err(Errno::CONNRESET) => break 0,
+            Err(error) => return Err(error.into()),
+        }
     };
     if length == 0 {
         return Ok(None);

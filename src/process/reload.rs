@@ -123,7 +123,7 @@ impl Reloader {
                         .for_each(|reply| _ = reply.send(Arc::clone(&outcome)));
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    if !self.control.generation().config.runtime.watch {
+                    if !self.control.generation().config.runtime.watch || self.control.is_ending() {
                         continue;
                     }
                     let before = self.files.clone();
@@ -160,6 +160,12 @@ impl Reloader {
     }
 
     fn reload(&mut self) -> Outcome {
+        if self.control.is_ending() {
+            let why = "this process is about to end".to_owned();
+            warn!(target: "reload", "not reloaded: {why}");
+            let report = format!("{why}\n");
+            return Outcome { is_applied: false, changes: Vec::new(), report, failure: Some(why) };
+        }
         self.service.reloading();
         let outcome = self.attempt();
         self.service.reloaded(&self.control, outcome.failure.as_deref());

@@ -33,6 +33,8 @@ struct Inner {
 struct State {
     /// Another process is the service now: what this one says would be wrong.
     is_retired: bool,
+    /// The end has begun: nothing is ready any more, and the listeners that are closed now stay in systemd's keeping.
+    is_stopping: bool,
     /// The names of the listeners that systemd keeps for us.
     kept: BTreeSet<String>,
     /// Which generation, and when it came.
@@ -62,13 +64,14 @@ impl Service {
 
     /// Everything is good and served from now on.
     pub fn ready(&self, control: &Control) {
-        self.keep(control);
-        let status = self.status(control, None);
-        self.say(&format!("READY=1\n{status}"));
+        self.reloaded(control, None);
     }
 
     /// Configuration and files are being read anew.
     pub fn reloading(&self) {
+        if self.state().is_stopping {
+            return;
+        }
         let now = clock_gettime(ClockId::Monotonic);
         let microseconds = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1000;
         self.say(&format!("RELOADING=1\nMONOTONIC_USEC={microseconds}\nSTATUS=reloading"));
@@ -76,6 +79,9 @@ impl Service {
 
     /// They were; `failure` is what stood in the way.
     pub fn reloaded(&self, control: &Control, failure: Option<&str>) {
+        if self.state().is_stopping {
+            return;
+        }
         self.keep(control);
         let status = self.status(control, failure);
         self.say(&format!("READY=1\n{status}"));
@@ -83,6 +89,7 @@ impl Service {
 
     /// The end has begun.
     pub fn stopping(&self) {
+        self.state().is_stopping = true;
         self.say("STOPPING=1\nSTATUS=draining: requests that run may finish");
     }
 
@@ -117,6 +124,9 @@ impl Service {
             }
         };
         let mut state = self.state();
+        if state.is_stopping || state.is_retired {
+            return;
+        }
         let own: Vec<_> = sockets.into_iter().filter(Inherited::is_own).collect();
         for Inherited { name, socket } in &own {
             if state.kept.insert(name.clone()) {

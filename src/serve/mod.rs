@@ -222,6 +222,11 @@ impl Control {
         addresses
     }
 
+    /// Whether it accepts nothing more: a new generation would be too late.
+    pub fn is_ending(&self) -> bool {
+        self.shared.stop.drain.is_cancelled()
+    }
+
     /// Which generation is in force: the first, the second and so on.
     pub fn number(&self) -> u64 {
         self.shared.epoch.load(Ordering::Acquire) + 1

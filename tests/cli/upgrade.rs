@@ -50,6 +50,30 @@ fn another_process_takes_over_and_what_runs_is_finished() {
 }
 
 #[test]
+fn one_that_is_about_to_end_neither_upgrades_nor_reloads() {
+    let place = Place::new();
+    let app = SlowApp::start();
+    let (mut gateway, config) = start(&place, app.address);
+    let address = gateway.await_address();
+    gateway.await_line("serving");
+    thread::scope(|scope| {
+        let call = scope.spawn(|| place.call(address));
+        app.await_request();
+        gateway.signal("TERM");
+        gateway.await_line("SIGTERM: draining");
+        let socket = config.with_file_name("control.sock");
+        for word in ["upgrade", "reload"] {
+            let said = output([word, "--socket", socket.to_str().unwrap()]);
+            assert_eq!(said.status.code(), Some(1));
+            assert!(stderr(&said).contains("this process is about to end"), "{}", stderr(&said));
+        }
+        app.answer.send(()).unwrap();
+        assert!(call.join().unwrap().ends_with("allowed"));
+    });
+    assert_eq!(gateway.await_end().code(), Some(0));
+}
+
+#[test]
 fn one_that_cannot_serve_leaves_the_old_one_serving() {
     let place = Place::new();
     let app = SlowApp::start();
