@@ -15,9 +15,11 @@ use crate::tls::revocation::ListFacts;
 
 mod changes;
 mod files;
+mod terms;
 
 use crate::tls::{ClientVerifier, SiteTls};
 pub use files::Files;
+pub use terms::{Expiring, Kind, Term};
 
 /// All that a configuration says, ready to serve.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ pub struct SiteFacts {
     pub anchors: Vec<Claims>,
     /// The revocation lists that they are judged by.
     pub lists: Vec<ListFacts>,
+    /// All of it that runs out.
+    pub terms: Vec<Term>,
 }
 
 /// What came of loading a configuration and every file that it names.
@@ -110,7 +114,9 @@ impl Generation {
             return None;
         }
         let names = names(&config.sites);
-        Some(Self { config, sites, names })
+        let generation = Self { config, sites, names };
+        generation.report_expiring(now, report);
+        Some(generation)
     }
 
     /// How many workers serve it.
@@ -143,6 +149,7 @@ pub struct Trust {
     pub verifier: Arc<ClientVerifier>,
     anchors: Vec<Claims>,
     lists: Vec<ListFacts>,
+    terms: Vec<Term>,
 }
 
 impl Trust {
@@ -151,8 +158,9 @@ impl Trust {
         let trust = load_client_ca(site, now, report)?;
         let anchors = trust.anchors.iter().map(|ca| ca.claims.clone()).collect();
         let lists = trust.lists.facts();
+        let terms = Term::of_trust(site, &trust);
         let verifier = ClientVerifier::of_site(site, trust, report)?;
-        Some(Self { verifier, anchors, lists })
+        Some(Self { verifier, anchors, lists, terms })
     }
 }
 
@@ -166,12 +174,14 @@ fn judge_sites(sites: &[config::Site], now: i64, report: &mut Report) -> Vec<Arc
         let (Some(server), Some(trust)) = (server, trust) else {
             continue;
         };
-        let Trust { verifier, anchors, lists } = trust;
+        let mut terms = Term::of_server(site, &server.claims);
+        let Trust { verifier, anchors, lists, terms: of_trust } = trust;
+        terms.extend(of_trust);
         let Some(tls) = SiteTls::new(site, &server, verifier, report) else {
             continue;
         };
         let publicly_trusted = server.publicly_trusted;
-        let facts = SiteFacts { server: server.claims, publicly_trusted, anchors, lists };
+        let facts = SiteFacts { server: server.claims, publicly_trusted, anchors, lists, terms };
         judged.push(Arc::new(Site { number, config: site.clone(), tls, facts }));
     }
     judged

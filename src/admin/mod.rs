@@ -14,13 +14,14 @@ mod process;
 mod snapshot;
 mod status;
 mod text;
+mod warnings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::generation::Generation;
 use crate::observe::metrics::Metrics;
-use crate::observe::{Refusals, ReloadLog};
+use crate::observe::{Callers, Refusals, ReloadLog};
 
 pub use door::{Door, OpenError, Place};
 pub use metrics::{FAMILIES, Family};
@@ -43,6 +44,8 @@ pub trait Gateway: Send + Sync + 'static {
     fn is_draining(&self) -> bool;
     /// The clients that were refused.
     fn refusals(&self) -> &Refusals;
+    /// The clients that were seen, and what was different of them.
+    fn callers(&self) -> &Callers;
     /// What was counted.
     fn metrics(&self) -> &Metrics;
     /// What became of reloads.

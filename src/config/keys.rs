@@ -54,6 +54,7 @@ pub const TABLES: &[TableSpec] = &[
     TableSpec { path: "limits", many: false },
     TableSpec { path: "log", many: false },
     TableSpec { path: "runtime", many: false },
+    TableSpec { path: "warnings", many: false },
 ];
 
 /// All keys, by table.
@@ -144,6 +145,8 @@ pub const KEYS: &[Key] = &[
     Key { table: "runtime", name: "drain_timeout", unset: Default(r#""30s""#) },
     Key { table: "runtime", name: "watch", unset: Default("true") },
     Key { table: "runtime", name: "control_socket", unset: Optional(r#""/run/mtls-gateway/control.sock""#) },
+
+    Key { table: "warnings", name: "expiry_days", unset: Default("[30, 14, 7, 1]") },
 ];
 
 impl Unset {

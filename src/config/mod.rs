@@ -23,7 +23,7 @@ pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
 pub use model::{
     Admin, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage,
     IdentityFormat, IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, OnDoubt, Runtime,
-    ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
+    ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream, Warnings,
 };
 pub use render::{Palette, Rendered};
 pub use report::{Located, Place, Problem, Report, Severity, Source};

@@ -31,6 +31,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[limits]`: ceilings of the whole process.
     pub limits: Limits,
+    /// `[warnings]`: what is told before it is too late.
+    pub warnings: Warnings,
     /// `[[listener]]`, at least one.
     pub listeners: Vec<Listener>,
     /// `[[site]]`, at least one; the first answers clients that send no SNI.
@@ -88,6 +90,13 @@ pub struct Limits {
     pub connections_max: usize,
     /// From accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
+}
+
+/// `[warnings]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Warnings {
+    /// How many days before something runs out it is warned of, the fewest first; empty if never.
+    pub expiry_days: Vec<u16>,
 }
 
 /// `[[listener]]`

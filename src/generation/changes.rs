@@ -36,6 +36,7 @@ impl Generation {
             ("[limits]", before.config.limits != self.config.limits),
             ("[log]", before.config.log != self.config.log),
             ("[runtime]", before.config.runtime != self.config.runtime),
+            ("[warnings]", before.config.warnings != self.config.warnings),
         ] {
             if is_other {
                 changes.push(format!("{what}: changed"));

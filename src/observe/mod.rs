@@ -1,6 +1,8 @@
 //! What operators see: the log, its access lines, refusals, and what is counted. Nothing here decides anything.
 
+mod callers;
 mod exchange;
+mod expiry;
 pub mod logging;
 pub mod metrics;
 mod refusal;
@@ -8,7 +10,9 @@ mod refusals;
 mod reloads;
 pub mod terminal;
 
+pub use callers::{CHANGES, Callers, Change, Face, IdentityChange};
 pub use exchange::{Exchange, ExchangeFacts, Outcome, RequestId};
+pub use expiry::{ExpiryEvent, days_left};
 pub use refusal::{ConnectionFacts, RefusalEvent};
 pub use refusals::Refusals;
 pub use reloads::{Reload, ReloadLog, Reloaded};

@@ -279,7 +279,8 @@ fn rest() {
 /// A gateway says what somebody should look at where its operator looks: in the log.
 pub fn log_problems(report: &Report) {
     let file = report.path().display().to_string();
-    for problem in report.problems() {
+    // What time has brought is told by its own events, also long after this.
+    for problem in report.problems().into_iter().filter(|problem| !problem.is_of_time) {
         let Problem { what, seen, why, fix, .. } = problem;
         let line = problem.place.as_ref().map(|place| place.line);
         let (seen, why, fix) = (seen.as_deref(), why.as_deref(), fix.as_deref());

@@ -67,6 +67,11 @@ pub(super) async fn serve(
                 let told = generation.config.log.refusals_per_minute;
                 worker.shared.refusals.report_let_in(told, &facts, &refusal, false);
             }
+            if let Some(identity) = verdict.identity().filter(|_| !is_resumed) {
+                let (days, now) = (&generation.config.warnings.expiry_days, tls::unix_now());
+                let callers = &worker.shared.callers;
+                counters.changed(&callers.saw(days, &site.name(), identity, peer, now));
+            }
             let identity = verdict.identity().map_or("", |identity| identity.name());
             debug!(%peer, site = site.number, identity, verify = %verdict, version, http2, is_resumed, "let in");
             let standing = Standing::new(

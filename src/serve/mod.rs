@@ -6,6 +6,7 @@
 mod activity;
 mod client_io;
 mod connection;
+mod expiries;
 mod inherited;
 mod linger;
 mod listener;
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Door, OpenError, Place};
 use crate::generation::Generation;
 use crate::observe::metrics::Metrics;
-use crate::observe::{Refusals, ReloadLog};
+use crate::observe::{Callers, Refusals, ReloadLog};
 use crate::tls::unix_now;
 
 pub use inherited::Inherited;
@@ -37,6 +38,7 @@ pub use pulse::Pulse;
 #[doc(hidden)]
 pub use standing::Term;
 
+use expiries::Expiries;
 use listener::Listening;
 use pulse::Beats;
 
@@ -74,6 +76,8 @@ struct Shared {
     relisten: Notify,
     /// Those of every worker and generation.
     refusals: Refusals,
+    /// The clients of every worker and generation.
+    callers: Callers,
     beats: Beats,
     /// What the workers count.
     metrics: Metrics,
@@ -121,6 +125,10 @@ impl admin::Gateway for Shared {
 
     fn refusals(&self) -> &Refusals {
         &self.refusals
+    }
+
+    fn callers(&self) -> &Callers {
+        &self.callers
     }
 
     fn metrics(&self) -> &Metrics {
@@ -195,6 +203,7 @@ impl Control {
             spare: Mutex::new(inherited),
             relisten: Notify::new(),
             refusals: Refusals::default(),
+            callers: Callers::default(),
             beats: Beats::new(workers),
             metrics: Metrics::new(workers),
             reloads: ReloadLog::default(),
@@ -368,11 +377,15 @@ pub fn run(control: &Control) -> io::Result<()> {
     ended
 }
 
-/// Has the number of refusals that were not logged told in time, of all workers.
+/// Has told in time what nobody's request brings up: the number of refusals that were not logged, of all workers, and
+/// what is about to run out.
 async fn sweep(shared: Arc<Shared>) {
     let mut ticks = tokio::time::interval(Refusals::SWEEP_EVERY);
+    let mut expiries = Expiries::default();
     loop {
         ticks.tick().await;
         shared.refusals.sweep();
+        let epoch = shared.epoch.load(Ordering::Acquire);
+        expiries.look(&shared.generation.load(), epoch, unix_now());
     }
 }

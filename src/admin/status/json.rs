@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::admin::snapshot::{Snapshot, Term};
-use crate::generation::Site;
+use crate::admin::snapshot::Snapshot;
+use crate::admin::warnings::Warning;
+use crate::generation::{Site, Term};
 use crate::identity::timestamp_text;
 use crate::observe::metrics::SiteTotals;
-use crate::observe::{RefusalEvent, Reload};
+use crate::observe::{Face, IdentityChange, RefusalEvent, Reload};
 
 use super::refusals::SHOWN_MAX;
 
@@ -34,6 +35,8 @@ pub(in crate::admin) fn json(look: &Snapshot) -> Value {
         "generation": look.number,
         "workers": look.workers,
         "connections": { "open": look.connections_open, "accepted": look.accepted },
+        "warnings": look.warnings.iter().map(|one| warning(look, one)).collect::<Vec<_>>(),
+        "identity_changes": look.changes.iter().map(|one| change(one)).collect::<Vec<_>>(),
         "sites": sites.collect::<Vec<_>>(),
         "clients": clients.collect::<Vec<_>>(),
         "refusals": {
@@ -50,6 +53,45 @@ pub(in crate::admin) fn json(look: &Snapshot) -> Value {
     })
 }
 
+fn warning(look: &Snapshot, one: &Warning) -> Value {
+    json!({
+        "kind": one.kind,
+        "sites": one.sites,
+        "name": one.name,
+        "issuer": one.issuer,
+        "file": one.file,
+        "sha256": one.fingerprint,
+        "ends": timestamp_text(one.ends),
+        "seconds_left": one.ends - look.now,
+        "sentence": one.sentence,
+        "advice": one.advice,
+    })
+}
+
+fn change(one: &IdentityChange) -> Value {
+    json!({
+        "at": timestamp_text(one.at),
+        "site": one.site,
+        "name": one.name,
+        "changed": one.changes().iter().map(|change| change.as_str()).collect::<Vec<_>>(),
+        "sentence": one.sentence(),
+        "before": face(one.before()),
+        "after": face(one.after()),
+        "peer": one.peer,
+        "suppressed": one.suppressed,
+    })
+}
+
+fn face(face: &Face) -> Value {
+    json!({
+        "issuer": face.issuer,
+        "san": face.san,
+        "spki_sha256": face.key,
+        "sha256": face.fingerprint,
+        "not_after": timestamp_text(face.not_after),
+    })
+}
+
 fn of_site(look: &Snapshot, site: &Site) -> Value {
     let (name, client) = (site.name(), &site.config.client);
     let names = site.config.server_names.iter().map(|name| name.value.to_string());
@@ -57,7 +99,6 @@ fn of_site(look: &Snapshot, site: &Site) -> Value {
     let ready = look.readiness.sites.iter().find(|one| one.name == name);
     let endpoint = site.config.upstream.value.endpoint.to_string();
     let counted = look.endpoints.get(endpoint.as_str());
-    let terms = Snapshot::terms(site);
     let rules = |rules: &[crate::config::Located<crate::config::Rule>]| {
         rules.iter().map(|rule| rule.value.to_string()).collect::<Vec<_>>()
     };
@@ -67,7 +108,7 @@ fn of_site(look: &Snapshot, site: &Site) -> Value {
         "mode": client.mode.as_str(),
         "allow": rules(&client.allow),
         "deny": rules(&client.deny),
-        "terms": terms.iter().map(|one| term(look, one)).collect::<Vec<_>>(),
+        "terms": site.facts.terms.iter().map(|one| term(look, one)).collect::<Vec<_>>(),
         "requests": totals.map_or(0, SiteTotals::requests_all),
         "server_errors": totals.map_or(0, |totals| totals.requests_of(5)),
         "request_body_bytes": totals.map_or(0, |totals| totals.request_bytes),
@@ -86,7 +127,7 @@ fn term(look: &Snapshot, term: &Term) -> Value {
     json!({
         "kind": term.kind.as_str(),
         "name": term.name,
-        "id": term.fingerprint,
+        "id": term.id(),
         "ends": term.ends.map(timestamp_text),
         "seconds_left": term.ends.map(|ends| ends - look.now),
     })

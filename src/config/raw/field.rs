@@ -139,6 +139,36 @@ impl Table<'_> {
             .unwrap_or_default()
     }
 
+    /// A list of whole numbers within bounds, at most so many. Items that are wrong are left out.
+    pub(in crate::config) fn integers<T>(
+        &mut self,
+        name: &'static str,
+        bounds: &RangeInclusive<T>,
+        count_max: usize,
+    ) -> Vec<T>
+    where
+        T: TryFrom<u64> + PartialOrd + std::fmt::Display,
+    {
+        let example = self.example(name);
+        let wrong = |what| Wrong::new(what, format!("write for example `{name} = {example}`"));
+        let is_list = self.read(name, |value| match value {
+            DeValue::Array(items) if items.len() <= count_max => Ok(()),
+            DeValue::Array(items) => {
+                Err(wrong(format!("`{name}` has more than {count_max} items"))
+                    .seen(format!("{} of them", items.len())))
+            }
+            _ => Err(wrong(format!("`{name}` must be a list of whole numbers"))),
+        });
+        if is_list.is_none() {
+            return Vec::new();
+        }
+        let default = DeValue::parse(example).ok();
+        let value = self.written(name).or(default.as_ref()).map(Spanned::get_ref);
+        let items = value.and_then(DeValue::as_array).into_iter().flatten();
+        let read = items.filter_map(|item| self.judge(item, integer(name, item.get_ref(), bounds)));
+        read.map(|read| read.value).collect()
+    }
+
     /// A whole number within bounds, or `"unlimited"`.
     pub(in crate::config) fn integer_or_unlimited<T>(
         &mut self,

@@ -32,6 +32,7 @@ pub(super) fn config(
     let runtime = process::runtime(top.table("runtime"));
     let log = process::log(top.table("log"));
     let limits = process::limits(top.table("limits"));
+    let warnings = process::warnings(top.table("warnings"));
     let listeners = listener::listeners(top.tables("listener"), reader);
     let sites = site::sites(top.tables("site"), reader);
     at_least_one(reader, &top, "listener", "the gateway would listen nowhere");
@@ -41,7 +42,8 @@ pub(super) fn config(
         return Err(sites.judgeable);
     };
     let source = Arc::clone(source);
-    Ok(Config { source, runtime, log, admin, limits, listeners, sites: sites.judgeable })
+    let sites = sites.judgeable;
+    Ok(Config { source, runtime, log, admin, limits, warnings, listeners, sites })
 }
 
 fn at_least_one(reader: &Reader<'_>, top: &Table<'_>, name: &str, why: &str) {

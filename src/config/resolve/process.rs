@@ -1,15 +1,19 @@
-//! `[runtime]`, `[log]` and `[limits]`: what the process as a whole does.
+//! `[runtime]`, `[log]`, `[limits]` and `[warnings]`: what the process as a whole does.
 
 use std::num::NonZeroUsize;
 
 use toml::de::DeValue;
 
-use crate::config::model::{Limits, Log, LogFormat, Runtime};
+use crate::config::model::{Limits, Log, LogFormat, Runtime, Warnings};
 use crate::config::raw::{Table, Wrong};
 use crate::config::report::Located;
 
 /// More worker threads than any machine has use for.
 const WORKERS_MAX: usize = 1024;
+
+/// Lengths that a warning can be given before an end, and the longest of them in days: a CA lives for decades.
+const EXPIRY_DAYS_COUNT: usize = 8;
+const EXPIRY_DAYS_MAX: u16 = 3650;
 
 /// Level words, the quietest first.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -55,6 +59,13 @@ pub(super) fn limits(mut table: Table<'_>) -> Limits {
         connections_max: table.integer("connections_max", 1..=1_000_000),
         handshake_timeout: table.duration("handshake_timeout"),
     }
+}
+
+pub(super) fn warnings(mut table: Table<'_>) -> Warnings {
+    let mut days = table.integers("expiry_days", &(1..=EXPIRY_DAYS_MAX), EXPIRY_DAYS_COUNT);
+    days.sort_unstable();
+    days.dedup();
+    Warnings { expiry_days: days }
 }
 
 fn wrong_workers() -> Wrong {

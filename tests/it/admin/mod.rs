@@ -1,6 +1,8 @@
 //! The listener of operators: each page, what it says of what happens, and what it does not let anybody do.
 
+mod drift;
 mod tools;
+mod warnings;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

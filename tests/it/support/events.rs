@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Condvar, Mutex, Once};
 use std::time::Instant;
 
+use tracing::Level;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Context, Layer};
@@ -17,6 +18,7 @@ use super::PATIENCE;
 #[derive(Clone, Debug)]
 pub struct Event {
     target: &'static str,
+    pub level: Level,
     fields: BTreeMap<&'static str, String>,
 }
 
@@ -36,7 +38,8 @@ impl<S: tracing::Subscriber> Layer<S> for Collector {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields(BTreeMap::new());
         event.record(&mut fields);
-        EVENTS.lock().unwrap().push(Event { target: event.metadata().target(), fields: fields.0 });
+        let (target, level) = (event.metadata().target(), *event.metadata().level());
+        EVENTS.lock().unwrap().push(Event { target, level, fields: fields.0 });
         NEWS.notify_all();
     }
 }
@@ -57,8 +60,8 @@ impl Visit for Fields {
 pub fn collect() {
     static START: Once = Once::new();
     START.call_once(|| {
-        let of_ours =
-            filter_fn(|metadata| ["access", "refusal", "unverified"].contains(&metadata.target()));
+        let targets = ["access", "refusal", "unverified", "expiry", "drift"];
+        let of_ours = filter_fn(move |metadata| targets.contains(&metadata.target()));
         let collector = Collector.with_filter(of_ours);
         tracing_subscriber::registry().with(collector).init();
     });

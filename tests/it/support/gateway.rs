@@ -77,6 +77,12 @@ impl Setup {
         self
     }
 
+    /// Another file's name wherever a site names one.
+    pub fn with_file(mut self, from: &str, to: &str) -> Self {
+        self.sites.iter_mut().for_each(|site| *site = site.replace(from, to));
+        self
+    }
+
     /// More of the process, such as `[limits]`.
     pub fn process_tables(mut self, text: &str) -> Self {
         self.process.push_str(text);
