@@ -1,15 +1,14 @@
-//! What somebody should look at, at the top of the page: what is about to run out, and clients that came with another
-//! certificate than before. Where there is nothing, nothing is shown.
+//! What somebody should look at, at the top of the page: a reload that failed, what is about to run out, and clients
+//! that came with another certificate than before. Where there is nothing, nothing is shown.
 
 use std::fmt::Write as _;
 
 use crate::admin::snapshot::Snapshot;
-use crate::admin::warnings::Warning;
 use crate::identity::timestamp_text;
 use crate::observe::IdentityChange;
 use crate::policy::Stage;
 
-use super::escape::Escaped;
+use super::escape::{Escaped, Prose};
 use super::page::{ago, span};
 
 /// How many of each are shown; `/status.json` has all.
@@ -35,37 +34,46 @@ pub(super) fn left(ends: i64, now: i64) -> String {
     }
 }
 
-/// What is about to run out.
+/// What somebody has to do: a reload that was refused, and what is about to run out.
 pub(super) fn warnings(out: &mut String, look: &Snapshot) {
-    if look.warnings.is_empty() {
+    let failed = look.reloaded.last_refused.as_ref();
+    if look.warnings.is_empty() && failed.is_none() {
         return;
     }
-    out.push_str("<section id=\"warnings\"><h2>Runs out soon</h2><div class=\"list alerts\">");
+    out.push_str("<section id=\"warnings\"><h2>To do</h2><div class=\"list\">");
+    if let Some(failed) = failed {
+        let advice = "mend what <a href=\"#reloads\">the report</a> says, and reload";
+        let what = "The last reload was refused; what was in force before goes on.";
+        alert(out, "bad", ["Configuration", what, &ago(look.now - failed.at)], "", advice);
+    }
     for warning in look.warnings.iter().take(SHOWN_MAX) {
-        alert(out, look.now, warning);
+        let class = class(Some(warning.stage), warning.ends, look.now);
+        let mut place = warning.sites.join(", ");
+        if let Some(file) = &warning.file {
+            place.push_str(" · ");
+            place.push_str(file);
+        }
+        let left = left(warning.ends, look.now);
+        let advice = Prose(warning.advice).to_string();
+        alert(out, class, [warning.title, &warning.name, &left], &place, &advice);
     }
     out.push_str("</div>");
     more(out, look.warnings.len());
     out.push_str("</section>");
 }
 
-fn alert(out: &mut String, now: i64, warning: &Warning) {
-    let class = class(Some(warning.stage), warning.ends, now);
-    let place = match &warning.file {
-        Some(file) => format!("{} · {file}", warning.sites.join(", ")),
-        None => warning.sites.join(", "),
-    };
+/// One line of it; the advice is HTML already.
+fn alert(out: &mut String, class: &str, [title, what, when]: [&str; 3], place: &str, advice: &str) {
     _ = write!(
         out,
-        "<div class=\"alert\"><p><span class=\"tag {class}\">{}</span><b class=\"{class}\" title=\"{}\">{}</b></p>\
-         <p class=\"what\">{}</p><p class=\"meta\">{}</p><p class=\"advice\">{}</p></div>",
-        warning.title,
-        timestamp_text(warning.ends),
-        left(warning.ends, now),
-        Escaped(&warning.name),
-        Escaped(&place),
-        Escaped(&sentence(warning.advice)),
+        "<div class=\"alert\"><span class=\"tag {class}\">{title}</span><b class=\"when {class}\">{when}</b>\
+         <p class=\"what\">{}</p>",
+        Escaped(what)
     );
+    if !place.is_empty() {
+        _ = write!(out, "<p class=\"meta\">{}</p>", Escaped(place));
+    }
+    _ = write!(out, "<p class=\"advice\">{}.</p></div>", capital(advice));
 }
 
 /// Clients that came with another certificate.
@@ -139,9 +147,9 @@ fn more(out: &mut String, all: usize) {
     }
 }
 
-/// A text as a sentence of its own.
-fn sentence(text: &str) -> String {
+/// A text with a capital letter at its front.
+fn capital(text: &str) -> String {
     let mut characters = text.chars();
     let first = characters.next().map(|first| first.to_uppercase().to_string());
-    format!("{}{}.", first.unwrap_or_default(), characters.as_str())
+    format!("{}{}", first.unwrap_or_default(), characters.as_str())
 }

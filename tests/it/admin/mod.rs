@@ -1,6 +1,8 @@
 //! The listener of operators: each page, what it says of what happens, and what it does not let anybody do.
 
+mod browser;
 mod drift;
+mod page;
 mod tools;
 mod warnings;
 
@@ -95,7 +97,7 @@ fn look(gateway: &Gateway, path: &str) -> Answer {
 
 /// What is counted when something is over is there a moment later.
 #[track_caller]
-fn soon(is_so: impl Fn() -> bool) {
+fn soon(mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
         assert!(since.elapsed() < PATIENCE, "it did not happen");
