@@ -64,10 +64,8 @@ impl Expiries {
             let names = [name.clone(), file.display().to_string(), one.term.id()];
             let key = (*kind, names, one.ends);
             let before = told.remove(&key);
-            let is_new = before.as_ref().is_none_or(|told| {
-                let is_long_ago = now.saturating_sub(told.at) >= TELL_EVERY;
-                one.stage < told.stage || is_long_ago && (is_reloaded || one.stage.is_over())
-            });
+            let is_new =
+                before.as_ref().is_none_or(|told| told.is_due(one.stage, is_reloaded, now));
             let as_it_is = || Told { stage: one.stage, at: now };
             let after = before.filter(|_| !is_new).unwrap_or_else(as_it_is);
             self.told.insert(key, after);
@@ -76,6 +74,14 @@ impl Expiries {
             }
         }
         news
+    }
+}
+
+impl Told {
+    /// Whether it is to be told again, at this stage.
+    fn is_due(&self, stage: Stage, is_reloaded: bool, now: i64) -> bool {
+        let is_long_ago = now.saturating_sub(self.at) >= TELL_EVERY;
+        stage < self.stage || is_long_ago && (is_reloaded || stage.is_over())
     }
 }
 
@@ -97,4 +103,30 @@ fn log(one: &Expiring, now: i64) {
         advice: one.advice(),
     }
     .log(now);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_told_more_than_once_a_day_unless_it_has_become_more_urgent() {
+        const DAY: i64 = 24 * 60 * 60;
+        let stage = |left: i64| Stage::of(&[7, 30], 0, 365 * DAY, (365 - left) * DAY).unwrap();
+        let told = Told { stage: stage(30), at: 0 };
+        assert!(told.is_due(stage(7), false, 1));
+        for (is_reloaded, now, expected) in [
+            (false, DAY - 1, false),
+            (true, DAY - 1, false),
+            (false, DAY, false),
+            (true, DAY, true),
+        ] {
+            assert_eq!(told.is_due(stage(20), is_reloaded, now), expected, "{is_reloaded} {now}");
+        }
+        let over = Told { stage: Stage::OVER, at: 0 };
+        assert!(!over.is_due(Stage::OVER, true, DAY - 1));
+        assert!(over.is_due(Stage::OVER, false, DAY));
+        // A clock that was set back makes nothing less urgent.
+        assert!(!over.is_due(stage(7), false, -DAY));
+    }
 }

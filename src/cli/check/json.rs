@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::config::{Located, Problem, Report, Rule, TlsVersion};
+use crate::config::{self, Located, Problem, Report, Rule, TlsVersion};
 use crate::generation::Site;
 use crate::identity::{Claims, Field, timestamp_text};
+use crate::observe::days_left;
 use crate::tls::revocation::ListFacts;
 
-use super::{Findings, days_left, hex};
+use super::{Findings, hex};
 
 /// The document, on lines of its own.
 pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
@@ -15,6 +16,8 @@ pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
     let problems = report.problems();
     let problems: Vec<_> = problems.iter().map(|p| problem(&file, p)).collect();
     let (mut listeners, mut sites, mut workers) = (Vec::new(), Vec::new(), None);
+    let mut admin = config::Admin::default();
+    let mut expiry_days = Vec::new();
     if let Some(findings) = findings {
         let generation = &findings.generation;
         let configured = &generation.config.listeners;
@@ -26,6 +29,8 @@ pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
         let probed = generation.sites.iter().zip(&findings.reached);
         sites.extend(probed.map(|(one, reached)| site(one, reached, findings.now)));
         workers = Some(generation.workers());
+        admin = generation.config.admin.clone();
+        expiry_days.clone_from(&generation.config.warnings.expiry_days);
     }
     let document = json!({
         "ok": findings.is_some(),
@@ -33,6 +38,11 @@ pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
         "problems": problems,
         "listeners": listeners,
         "workers": workers,
+        "admin": {
+            "address": admin.address.map(|address| address.value.to_string()),
+            "socket": admin.socket.map(|socket| socket.value.display().to_string()),
+        },
+        "expiry_days": expiry_days,
         "sites": sites,
     });
     format!("{document:#}\n")

@@ -79,8 +79,3 @@ fn probe(generation: &Generation) -> Vec<Result<(), String>> {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
-
-/// Whole days until a certificate ends; negative once it has.
-fn days_left(not_after: i64, now: i64) -> i64 {
-    (not_after - now).div_euclid(24 * 60 * 60)
-}

@@ -3,9 +3,10 @@
 use crate::config::{Located, Palette, Report, Rule, TlsVersion};
 use crate::generation::Site;
 use crate::identity::{Claims, timestamp_text};
+use crate::observe::days_left;
 
 use super::super::print::Page;
-use super::{Findings, days_left, hex};
+use super::{Findings, hex};
 
 /// The column of labels.
 const LABEL_WIDTH: usize = 19;
@@ -24,6 +25,12 @@ pub(super) fn summary(report: &Report, findings: &Findings, palette: Palette) ->
     page.line("");
     for listener in &generation.config.listeners {
         page.fact("listener", &listener.address.value.to_string());
+    }
+    let admin = &generation.config.admin;
+    let address = admin.address.iter().map(|address| format!("http://{}/status", address.value));
+    let socket = admin.socket.iter().map(|socket| format!("unix:{}", socket.value.display()));
+    for (number, place) in address.chain(socket).enumerate() {
+        page.fact(if number == 0 { "operators look at" } else { "and" }, &place);
     }
     let by_whom = match generation.config.runtime.workers {
         Some(_) => "as configured",

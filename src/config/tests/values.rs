@@ -1,6 +1,6 @@
 //! Values of the wrong kind, unit or size.
 
-use super::{instead, with};
+use super::{SMALLEST, config, instead, with};
 
 #[test]
 fn times_need_a_unit() {
@@ -109,6 +109,53 @@ fn numbers_of_the_process_lie_within_bounds() {
          |                 ^^^^^^^^^^
       seen: a date, `1979-05-27`
       fix:  write a whole number and its unit, such as `"500ms"`, `"10s"`, `"5m"` or `"1h"`
+    "#);
+}
+
+#[test]
+fn days_before_an_end_are_a_short_list_of_numbers() {
+    let days = |list: &str| {
+        let text = format!("{SMALLEST}\n[warnings]\nexpiry_days = {list}\n");
+        config(&text).warnings.expiry_days
+    };
+    assert_eq!(config(SMALLEST).warnings.expiry_days, [1, 7, 14, 30]);
+    assert_eq!(days("[60, 7, 60, 3650]"), [7, 60, 3650]);
+    assert_eq!(days("[]"), [] as [u16; 0]);
+    insta::assert_snapshot!(with("[warnings]\nexpiry_days = 30"), @r#"
+    gateway.toml:11:15: `expiry_days` must be a list of whole numbers
+      11 | expiry_days = 30
+         |               ^^
+      seen: an integer, `30`
+      fix:  write for example `expiry_days = [30, 14, 7, 1]`
+    "#);
+    insta::assert_snapshot!(with("[warnings]\nexpiry_days = [0, 4000, \"7d\", \"7\"]"), @r#"
+    gateway.toml:11:16: `expiry_days` must lie between 1 and 3650
+      11 | expiry_days = [0, 4000, "7d", "7"]
+         |                ^
+      seen: an integer, `0`
+      fix:  write a whole number from 1 to 3650
+    gateway.toml:11:19: `expiry_days` must lie between 1 and 3650
+      11 | expiry_days = [0, 4000, "7d", "7"]
+         |                   ^^^^
+      seen: an integer, `4000`
+      fix:  write a whole number from 1 to 3650
+    gateway.toml:11:25: `expiry_days` must be a whole number
+      11 | expiry_days = [0, 4000, "7d", "7"]
+         |                         ^^^^
+      seen: a string, `"7d"`
+      fix:  write a whole number from 1 to 3650
+    gateway.toml:11:31: `expiry_days` must be a whole number
+      11 | expiry_days = [0, 4000, "7d", "7"]
+         |                               ^^^
+      seen: a string, `"7"`
+      fix:  write `7`, without quotes
+    "#);
+    insta::assert_snapshot!(with("[warnings]\nexpiry_days = [1, 2, 3, 4, 5, 6, 7, 8, 9]"), @r#"
+    gateway.toml:11:15: `expiry_days` has more than 8 items
+      11 | expiry_days = [1, 2, 3, 4, 5, 6, 7, 8, 9]
+         |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      seen: 9 of them
+      fix:  write for example `expiry_days = [30, 14, 7, 1]`
     "#);
 }
 

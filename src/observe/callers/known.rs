@@ -137,3 +137,88 @@ fn names(claims: &Claims) -> String {
     all.dedup();
     all.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::Authority;
+
+    fn claims(ca: &Authority, names: &[&str]) -> Claims {
+        let draft = names.iter().fold(ca.client("a"), |draft, name| draft.name(name));
+        Claims::from_der(draft.issue().unwrap().der()).unwrap()
+    }
+
+    /// Whether it is told, and what is different, when a certificate is seen at a moment.
+    fn meet(
+        known: &mut Known,
+        claims: &Claims,
+        now: i64,
+    ) -> Option<(Vec<&'static str>, Option<u64>)> {
+        if known.meets_again(&claims.sha256, None, now).is_some() {
+            return None;
+        }
+        let (changed, told) = known.meets(Look::of(claims), claims.sha256, None, now)?;
+        Some((changed.changes().into_iter().map(|change| change.as_str()).collect(), told))
+    }
+
+    #[test]
+    fn so_many_changes_are_told_an_hour_and_the_others_counted() {
+        let ca = Authority::root("CA").unwrap();
+        let first = claims(&ca, &["a.example"]);
+        let mut known = Known::new(Look::of(&first), first.sha256, None, 0);
+        let mut at = |now| meet(&mut known, &claims(&ca, &["a.example"]), now);
+        for _ in 0..TOLD_MAX {
+            assert_eq!(at(0), Some((vec!["key"], Some(0))));
+        }
+        assert_eq!(at(HOUR - 1), Some((vec!["key"], None)));
+        assert_eq!(at(HOUR - 1), Some((vec!["key"], None)));
+        assert_eq!(at(HOUR), Some((vec!["key"], Some(2))));
+        // Also when the clock is set back.
+        assert_eq!(at(-HOUR), Some((vec!["key"], Some(0))));
+    }
+
+    #[test]
+    fn certificates_that_were_seen_lately_are_no_news() {
+        let ca = Authority::root("CA").unwrap();
+        let all: Vec<_> = (0..=LATELY_MAX).map(|_| claims(&ca, &["a.example"])).collect();
+        let mut known = Known::new(Look::of(&all[0]), all[0].sha256, None, 0);
+        for one in &all[1..LATELY_MAX] {
+            assert!(meet(&mut known, one, 1).is_some());
+        }
+        for one in all[..LATELY_MAX].iter().rev() {
+            assert!(meet(&mut known, one, 2).is_none());
+        }
+        // One more, and who stayed away longest is forgotten.
+        assert!(meet(&mut known, &all[LATELY_MAX], 3).is_some());
+        assert_eq!(known.lately.len(), LATELY_MAX);
+        assert!(meet(&mut known, &all[LATELY_MAX - 1], 4).is_some());
+    }
+
+    #[test]
+    fn the_order_of_names_is_no_change_and_names_that_are_clipped_are() {
+        let ca = Authority::root("CA").unwrap();
+        let [one, other] = [["a.example", "b.example"], ["b.example", "a.example"]];
+        assert_eq!(names(&claims(&ca, &one)), names(&claims(&ca, &other)));
+        let long: Vec<_> = (0..200).map(|number| format!("{number}.example")).collect();
+        let mut long: Vec<_> = long.iter().map(String::as_str).collect();
+        let before = claims(&ca, &long);
+        long[100] = "other.example";
+        let after = claims(&ca, &long);
+        let mut known = Known::new(Look::of(&before), before.sha256, None, 0);
+        assert_eq!(meet(&mut known, &after, 1), Some((vec!["key", "san"], Some(0))));
+        assert!(known.look.face.san.len() <= TEXT_MAX);
+    }
+
+    #[test]
+    fn a_warning_is_given_once_a_threshold() {
+        const DAY: i64 = 24 * 60 * 60;
+        let stage = |left: i64| Stage::of(&[7, 30], 0, 365 * DAY, (365 - left) * DAY);
+        let ca = Authority::root("CA").unwrap();
+        let one = claims(&ca, &[]);
+        let mut known = Known::new(Look::of(&one), one.sha256, stage(40), 0);
+        let mut again = |left| known.meets_again(&one.sha256, stage(left), 0);
+        assert_eq!([again(40), again(30), again(20)], [Some(false), Some(true), Some(false)]);
+        assert_eq!([again(7), again(5), again(20)], [Some(true), Some(false), Some(false)]);
+        assert_eq!(known.meets_again(&[0; 32], stage(7), 0), None);
+    }
+}

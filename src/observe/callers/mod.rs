@@ -145,3 +145,34 @@ fn log_expiry(site: &str, identity: &Identity, now: i64) {
     }
     .log(now);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Claims;
+    use crate::pki::Authority;
+
+    #[test]
+    fn clients_are_bounded_and_who_stayed_away_longest_makes_room() {
+        let callers = Callers::default();
+        let ca = Authority::root("CA").unwrap();
+        let peer = "192.0.2.7:1".parse().unwrap();
+        let issued = ca.client("a").issue().unwrap();
+        let claims = Claims::from_der(issued.der()).unwrap();
+        let saw = |name: &str, now: i64| {
+            let claims = Claims { subject_cn: vec![name.to_owned()], ..claims.clone() };
+            let identity = Identity::of_verified(claims, vec![issued.der().to_vec()], i64::MAX);
+            callers.saw(&[], "a.example", &identity, peer, now);
+        };
+        saw("first", 0);
+        saw("second", 1);
+        saw("first", 2);
+        (0..KNOWN_MAX - 1).for_each(|number| saw(&format!("{number}"), 3));
+        let known = callers.lock();
+        assert_eq!(known.len(), KNOWN_MAX);
+        assert!(known.contains_key(&key("a.example", "first")));
+        assert!(!known.contains_key(&key("a.example", "second")));
+        // No two sites and names make one key.
+        assert_ne!(key("a", "bc"), key("ab", "c"));
+    }
+}

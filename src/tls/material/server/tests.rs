@@ -6,8 +6,6 @@ use crate::config::ServerName;
 use crate::pki::{Algorithm, Authority, Issued, self_signed_server};
 use rustls::pki_types::TrustAnchor;
 
-const DAY: i64 = 24 * 60 * 60;
-
 fn now() -> i64 {
     time::OffsetDateTime::now_utc().unix_timestamp()
 }
