@@ -140,6 +140,7 @@ fn names(claims: &Claims) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::change::Change;
     use super::*;
     use crate::pki::Authority;
 
@@ -158,7 +159,7 @@ mod tests {
             return None;
         }
         let (changed, told) = known.meets(Look::of(claims), claims.sha256, None, now)?;
-        Some((changed.changes().into_iter().map(|change| change.as_str()).collect(), told))
+        Some((changed.changes().into_iter().map(Change::as_str).collect(), told))
     }
 
     #[test]

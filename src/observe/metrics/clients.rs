@@ -87,17 +87,20 @@ impl SeenClients {
 /// last time with this one. Of a fleet that shares a name, whoever comes daily stays.
 pub(super) fn without_replaced(all: &mut Vec<SeenClient>) {
     const DAY: i64 = 24 * 60 * 60;
-    let mut latest: HashMap<(Arc<str>, String), Vec<(i64, i64)>> = HashMap::new();
-    for client in all.iter() {
-        let of_name = latest.entry((Arc::clone(&client.site), client.name.clone())).or_default();
-        of_name.push((client.not_after, client.seen));
-    }
-    all.retain(|client| {
-        let of_name = latest.get(&(Arc::clone(&client.site), client.name.clone()));
-        let is_replaced = |(not_after, seen): &(i64, i64)| {
-            *not_after > client.not_after && *seen >= client.seen.saturating_add(DAY)
-        };
-        !of_name.into_iter().flatten().any(is_replaced)
+    // Of each client, the certificate that lives longest comes first.
+    let key = |client: &SeenClient| (Arc::clone(&client.site), client.name.clone());
+    all.sort_by_cached_key(|client| (key(client), std::cmp::Reverse(client.not_after)));
+    let mut longer = None;
+    all.retain(|client| match &mut longer {
+        Some((known, seen)) if *known == key(client) => {
+            let is_replaced = *seen >= client.seen.saturating_add(DAY);
+            *seen = client.seen.max(*seen);
+            !is_replaced
+        }
+        _ => {
+            longer = Some((key(client), client.seen));
+            true
+        }
     });
 }
 
@@ -129,6 +132,6 @@ mod tests {
         ];
         without_replaced(&mut all);
         let left: Vec<_> = all.iter().map(|one| (one.name.as_str(), one.not_after / DAY)).collect();
-        assert_eq!(left, [("renewed", 99), ("fleet", 10), ("fleet", 99), ("alone", 10)]);
+        assert_eq!(left, [("alone", 10), ("fleet", 99), ("fleet", 10), ("renewed", 99)]);
     }
 }
