@@ -122,6 +122,8 @@ impl IdentityChange {
         let changed = changes.join(", ");
         let (before, after) = (self.before(), self.after());
         let not_after = timestamp_text(after.not_after);
+        // A message is written as it is, and whoever chose the name could begin a line with it.
+        let name = self.name.escape_debug();
         // The level of an event is known when the program is built.
         macro_rules! tell {
             ($level:ident) => {
@@ -141,7 +143,7 @@ impl IdentityChange {
                     not_after,
                     peer = %self.peer,
                     suppressed = self.suppressed,
-                    "the client `{}` {}", self.name, self.sentence()
+                    "the client `{name}` {}", self.sentence()
                 )
             };
         }

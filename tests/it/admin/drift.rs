@@ -1,6 +1,9 @@
 //! A client that comes with another issuer, key or names than before is told of.
 
+use std::thread;
+
 use mtls_gateway::pki::{Authority, Issued};
+use mtls_gateway::process::unix_now;
 use rustls::client::Resumption;
 use serde_json::json;
 use tracing::Level;
@@ -11,6 +14,8 @@ use crate::support::gateway::{Gateway, Setup};
 use crate::support::message::SITE;
 use crate::support::pki::Credentials;
 use crate::support::upstream::{OK, Upstream};
+
+const DAY: i64 = 24 * 60 * 60;
 
 /// A gateway that believes two CAs, and the second of them.
 fn started(app: &Upstream) -> (Gateway, Authority) {
@@ -65,6 +70,38 @@ fn another_issuer_key_or_name_is_told_once() {
     assert_eq!(changes[2]["sentence"], "has renewed its certificate, with another key");
     let page = look(&gateway, "/status").body;
     assert!(page.contains("id=\"drift\"") && page.contains("<ins>CN=Other CA</ins>"), "{page}");
+}
+
+#[test]
+fn a_hostile_name_begins_no_line_of_the_log() {
+    const NAME: &str = "a\nWARN drift: forged \u{1b}[31m";
+    let app = Upstream::answering(OK);
+    let (gateway, other) = started(&app);
+    let mark = events::mark();
+    for ca in [&gateway.pki.client_ca, &other] {
+        call(&gateway, &ca.client(NAME).issue().unwrap());
+    }
+    let told = events::wait_for_prefix("drift", ("name", "a\nWARN"), mark, 1);
+    let message = told[0].field("message");
+    let expected = "the client `a\\nWARN drift: forged \\u{1b}[31m` came with";
+    assert!(message.starts_with(expected), "{message}");
+}
+
+#[test]
+fn a_client_that_opens_many_connections_at_once_is_told_of_once() {
+    let app = Upstream::answering(OK);
+    let (gateway, _) = started(&app);
+    let now = unix_now();
+    let draft = gateway.pki.client_ca.client("busy").name("busy.example");
+    let issued = draft.valid(now - 300 * DAY..now + 5 * DAY).issue().unwrap();
+    let mark = events::mark();
+    let caller = gateway.caller().presenting(Credentials::of(&issued));
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| assert_eq!(caller.connect().get("/").status(), 200));
+        }
+    });
+    assert_eq!(events::wait_for_prefix("expiry", ("subject", "CN=busy"), mark, 1).len(), 1);
 }
 
 #[test]
