@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::keys;
 use super::model::{Config, Site};
+use super::path::{self, Folders};
 use super::raw::Reader;
 use super::report::{Report, Source};
 use super::{resolve, syntax};
@@ -57,7 +58,10 @@ fn check(source: Source) -> Result<(Config, Report), Faulty> {
     };
     let reader = Reader {
         text: &source.text,
-        folder: source.path.parent().unwrap_or(Path::new("")),
+        folders: Folders {
+            own: source.path.parent().unwrap_or(Path::new("")),
+            credentials: path::credentials_directory(),
+        },
         report: RefCell::new(report),
         broken: syntax.broken,
         whole: syntax.whole,

@@ -8,6 +8,7 @@ mod foreign;
 pub mod keys;
 mod load;
 mod model;
+mod path;
 mod raw;
 mod render;
 mod report;
@@ -25,6 +26,7 @@ pub use model::{
     IdentityFormat, IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, OnDoubt, Runtime,
     ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
 };
+pub use path::{is_credential, is_missing_credential};
 pub use render::{Palette, Rendered};
 pub use report::{Located, Place, Problem, Report, Severity, Source};
 pub use rule::{Condition, Rule};

@@ -106,6 +106,8 @@ pub struct Site {
     pub certificate: Located<PathBuf>,
     /// PEM file: the key of the first certificate.
     pub private_key: Located<PathBuf>,
+    /// The passphrase that opens it, if it is encrypted: the one line of this file.
+    pub private_key_passphrase_file: Option<Located<PathBuf>>,
     /// PEM bundles or DER files with the CAs that client certificates must chain to; empty if `client` pins
     /// keys instead.
     pub client_ca: Vec<Located<PathBuf>>,

@@ -29,7 +29,7 @@ pub(super) fn runtime(mut table: Table<'_>) -> Runtime {
         workers: workers.and_then(|workers| workers.value),
         drain_timeout: table.duration("drain_timeout"),
         watch: table.bool("watch"),
-        control_socket: table.path("control_socket").map(|path| path.value),
+        control_socket: table.socket("control_socket").map(|path| path.value),
     }
 }
 
