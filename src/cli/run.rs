@@ -11,7 +11,9 @@ use crate::app::{App, Bound};
 use crate::config::{Palette, Runtime};
 use crate::generation::{Generation, Loaded};
 use crate::observe::logging;
-use crate::process::{self, Duties, Predecessor, Program, Reloads, Service, Upgrades};
+use crate::process::{
+    self, Duties, Needs, Predecessor, Program, Reloads, Sandbox, Service, Upgrades,
+};
 use crate::serve::{Control, Inherited, Stop};
 
 use super::print::{palette, print_error};
@@ -23,6 +25,8 @@ const KNOCKS_MAX: usize = 50;
 
 /// Serves a configuration until a signal, or until another process has taken over.
 pub(super) fn run(config: &Chosen) -> Exit {
+    // Before the first key is read.
+    process::forbid_dumps();
     let (inherited, problems) = process::sockets_of_systemd();
     let (predecessor, inherited) = match Predecessor::of_this_process() {
         Ok(Some((predecessor, handed))) => (Some(predecessor), handed),
@@ -102,8 +106,13 @@ fn prepare(
     log_modes(&generation);
     log_inherited(&inherited);
     process::log_open_files(generation.config.limits.connections_max);
-    let program = Program::of_this_process().map_err(Refused::by)?;
     let runtime = generation.config.runtime.clone();
+    process::allow_dumps(runtime.core_dumps);
+    let program = Program::of_this_process().map_err(Refused::by)?;
+    // While there is no other thread, to which it would not apply.
+    let needs = Needs::of(&generation.config, &files.paths(), program.path());
+    let sandbox = Sandbox::settle(runtime.sandbox, &needs, predecessor.is_some());
+    let program = program.within(sandbox);
     let stop = Stop::default();
     let service = Service::new(std::env::var_os("NOTIFY_SOCKET"), &inherited);
     let bound = App::bind_with(generation, inherited, stop.clone()).map_err(Refused::by)?;

@@ -144,6 +144,8 @@ pub const KEYS: &[Key] = &[
     Key { table: "runtime", name: "workers", unset: Default(r#""auto""#) },
     Key { table: "runtime", name: "drain_timeout", unset: Default(r#""30s""#) },
     Key { table: "runtime", name: "watch", unset: Default("true") },
+    Key { table: "runtime", name: "sandbox", unset: Default(r#""auto""#) },
+    Key { table: "runtime", name: "core_dumps", unset: Default("false") },
     Key { table: "runtime", name: "control_socket", unset: Optional(r#""/run/mtls-gateway/control.sock""#) },
 ];
 

@@ -24,7 +24,7 @@ pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
 pub use model::{
     Admin, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage,
     IdentityFormat, IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, OnDoubt, Runtime,
-    ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
+    Sandbox, ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
 };
 pub use path::{is_credential, is_missing_credential};
 pub use render::{Palette, Rendered};
