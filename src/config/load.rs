@@ -6,6 +6,8 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::fs::{Access, access};
+
 use super::keys;
 use super::model::{Config, Site};
 use super::path::{self, Folders};
@@ -105,6 +107,12 @@ fn unreadable(path: &Path, error: &io::Error) -> Report {
                 "name the configuration with `--config FILE`, or create it; the smallest one is\n{}",
                 smallest()
             ),
+        ),
+        // Who may read a file by its mode, and may not open it, is kept from it by something else.
+        io::ErrorKind::PermissionDenied if access(path, Access::READ_OK).is_ok() => (
+            "this file lies outside of the sandbox of this process".to_owned(),
+            "restart the gateway: what may be read was settled at the start (`sandbox` in `[runtime]`)"
+                .to_owned(),
         ),
         io::ErrorKind::PermissionDenied => (
             "this file may not be read".to_owned(),

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
@@ -40,6 +41,10 @@ const SERVE: &str = "serve";
 
 /// The longest message: a report that is longer is cut.
 const MESSAGE_BYTES_MAX: usize = 32 * 1024;
+
+/// Why a program that may be started by its mode is not.
+const OUTSIDE: &str =
+    "it, or what it is run by, lies outside of the sandbox of this process: restart the gateway";
 
 /// How long the process that serves may take for a word. It does nothing else meanwhile.
 const WORD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -127,7 +132,15 @@ impl Successor {
         patience: Duration,
     ) -> Result<Self, HandoverError> {
         let deadline = Instant::now() + patience;
-        let failed = |source| HandoverError::Start { path: program.path.clone(), source };
+        let failed = |error: io::Error| {
+            let is_confined = error.kind() == io::ErrorKind::PermissionDenied
+                && access(&program.path, Access::EXEC_OK).is_ok();
+            let source = match is_confined {
+                true => io::Error::new(error.kind(), OUTSIDE),
+                false => error,
+            };
+            HandoverError::Start { path: program.path.clone(), source }
+        };
         let (channel, theirs) = channel().map_err(failed)?;
         let mut command = Command::new(&program.path);
         command.args(&program.arguments).stdin(Stdio::from(theirs));
