@@ -255,7 +255,7 @@ impl Reloader {
     fn warn_of_what_stays(&self, generation: &Generation, report: &mut Report) {
         let (workers, serving) = (generation.workers(), self.control.workers());
         let mut stays = |what: String| {
-            _ = report.warning_nowhere(what).fix("restart the gateway for this to take effect")
+            report.warning_nowhere(what).fix("restart the gateway for this to take effect");
         };
         if workers != serving {
             stays(format!("`workers` is {workers} now, and {serving} go on serving"));

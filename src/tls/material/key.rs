@@ -49,10 +49,7 @@ pub(super) fn load(site: &Site, report: &mut Report) -> Option<Vec<PrivateKey>> 
     let file = NamedFile::new("private_key", &site.private_key);
     let bytes = file.read(report);
     // Read even where it is not needed, so that both files report.
-    let passphrase = match passphrase::file(site) {
-        Some(named) => Some((named, passphrase::load(&named, report))),
-        None => None,
-    };
+    let passphrase = passphrase::file(site).map(|named| (named, passphrase::load(&named, report)));
     let bytes = bytes?;
     let contents = pem::contents(&bytes);
     let mut open = Vec::new();
