@@ -1,5 +1,6 @@
 //! What is found of keys in the memory of the gateway, and who may look there.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -19,8 +20,15 @@ fn base64_of(pem: &str) -> String {
     pem.lines().filter(|line| !line.starts_with("-----")).collect()
 }
 
+/// A page of memory that was never written to, of which there are most.
+const EMPTY: [u8; 4096] = [0; 4096];
+
 /// Every place in the writable memory of a process that holds one of these.
-fn find(process: u32, wanted: &[(&str, Vec<u8>)]) -> Vec<String> {
+fn find(process: u32, wanted: &[(String, Vec<u8>)]) -> Vec<String> {
+    let mut by_start: HashMap<&[u8], Vec<&(String, Vec<u8>)>> = HashMap::new();
+    for secret in wanted {
+        by_start.entry(&secret.1[..8]).or_default().push(secret);
+    }
     let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
     let memory = File::open(format!("/proc/{process}/mem")).unwrap();
     let mut found = Vec::new();
@@ -33,59 +41,90 @@ fn find(process: u32, wanted: &[(&str, Vec<u8>)]) -> Vec<String> {
         if memory.read_exact_at(&mut bytes, start).is_err() {
             continue;
         }
-        for (name, secret) in wanted {
-            if bytes.windows(secret.len()).any(|window| window == secret.as_slice()) {
-                found.push(format!("{name} in {line}"));
+        for written in bytes.chunks(EMPTY.len()).collect::<Vec<_>>().split(|page| **page == EMPTY) {
+            let run = written.concat();
+            for (at, window) in run.windows(8).enumerate() {
+                let here = by_start.get(window).into_iter().flatten();
+                let here = here.filter(|(_, secret)| run[at..].starts_with(secret));
+                found.extend(here.map(|(name, _)| format!("{name} in {line}")));
             }
         }
     }
     found
 }
 
+/// Sites of one test: what is left behind is overwritten by chance, and not for so many keys.
+const SITES: usize = 12;
+
+/// Makes a site with a key of RSA, every other one encrypted; the site, and what nobody may find.
+fn site(place: &Place, number: usize) -> Option<(String, Vec<(String, Vec<u8>)>)> {
+    let name = format!("s{number}.test");
+    let made = format!(
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -keyout {name}.key -out {name}.crt -subj /CN={name} \
+         -addext subjectAltName=DNS:{name}"
+    );
+    if !openssl(place.path(), &made) {
+        return None;
+    }
+    let text = base64_of(&fs::read_to_string(place.path().join(format!("{name}.key"))).unwrap());
+    let der = STANDARD.decode(&text).unwrap();
+    // Lines of the text, which may have been joined, and the middle of the private exponent as a file has it.
+    let mut secrets = vec![
+        (format!("text of {name}"), text.as_bytes()[968..1016].to_vec()),
+        (format!("exponent of {name}"), der[400..448].to_vec()),
+    ];
+    let mut more = String::new();
+    if number % 2 == 1 {
+        let passphrase = format!("{PASSPHRASE}-{number}-and-on");
+        place.write(&format!("{name}.pass"), &passphrase);
+        fs::rename(place.path().join(format!("{name}.key")), place.path().join("plain")).unwrap();
+        openssl(
+            place.path(),
+            &format!("pkcs8 -topk8 -in plain -out {name}.key -passout file:{name}.pass"),
+        );
+        more = format!("private_key_passphrase_file = \"{name}.pass\"\n");
+        secrets.push((format!("passphrase of {name}"), passphrase.into_bytes()));
+    }
+    let site = format!(
+        "[[site]]\nserver_names = [\"{name}\"]\ncertificate = \"{name}.crt\"\nprivate_key = \"{name}.key\"\n{more}\
+         client_ca = \"clients.crt\"\nupstream = \"http://127.0.0.1:1\"\n"
+    );
+    Some((site, secrets))
+}
+
 #[test]
 fn no_key_file_and_no_passphrase_stays_in_memory() {
     let place = Place::new();
     let app = SlowApp::start();
-    let plain = Authority::root("A").unwrap().server(["localhost"]).issue().unwrap();
-    let locked = Authority::root("B").unwrap().server(["b.example"]).issue().unwrap();
-    let plain_key = plain.key_pem();
-    place.write("b.crt", locked.certificate_pem());
-    place.write("b.pass", PASSPHRASE);
-    place.write("b.plain", &locked.key_pem());
-    if !openssl(place.path(), "pkcs8 -topk8 -in b.plain -out b.key -passout file:b.pass") {
-        return;
+    let (mut sites, mut secrets) = (String::new(), Vec::new());
+    for number in 0..SITES {
+        let Some((site, of_site)) = site(&place, number) else {
+            return;
+        };
+        sites += &site;
+        secrets.extend(of_site);
     }
-    let site = "[[site]]\nserver_names = [\"b.example\"]\ncertificate = \"b.crt\"\nprivate_key = \"b.key\"\n\
-                private_key_passphrase_file = \"b.pass\"\nclient_ca = \"clients.crt\"\n\
-                upstream = \"http://127.0.0.1:1\"\n[runtime]\ncore_dumps = true\nworkers = 2\n";
-    let config = place.config(any_port(), app.address, site);
-    let served = fs::read_to_string(place.path().join("server.key")).unwrap();
+    let more = format!("{sites}[runtime]\ncore_dumps = true\nworkers = 2\n");
+    let config = place.config(any_port(), app.address, &more);
     let mut gateway =
         Gateway::start(program([OsStr::new("run"), OsStr::new("--config"), config.as_os_str()]));
     let address = gateway.await_address();
     gateway.await_line("serving");
     app.answer.send(()).unwrap();
     assert!(place.call(address).ends_with("allowed"));
-    // And again, with another key in place of the first.
-    place.write("server.crt", plain.certificate_pem());
-    place.write("server.key", &plain_key);
+    let found = find(gateway.process(), &secrets);
+    assert!(found.is_empty(), "{found:#?}");
+    // And again after a reload, for which all of them are read anew.
+    let authority = Authority::root("A").unwrap();
+    let server = authority.server(["localhost"]).issue().unwrap();
+    place.write("server.crt", server.certificate_pem());
+    place.write("server.key", &server.key_pem());
     gateway.await_line("reloaded");
-    let mut secrets = vec![("the passphrase", PASSPHRASE.as_bytes().to_vec())];
-    for (name, pem) in [
-        ("the first key", &served),
-        ("the second key", &plain_key),
-        ("the locked key", &locked.key_pem()),
-    ] {
-        let text = base64_of(pem);
-        secrets.push((name, STANDARD.decode(&text).unwrap()));
-        // A line of the text, since lines may be joined or not.
-        secrets.push((name, text.as_bytes()[60..108].to_vec()));
-    }
     let found = find(gateway.process(), &secrets);
     assert!(found.is_empty(), "{found:#?}");
     // That it would be found is not taken for granted.
-    let certificate = STANDARD.decode(base64_of(plain.certificate_pem())).unwrap();
-    assert!(!find(gateway.process(), &[("the certificate", certificate)]).is_empty());
+    let certificate = STANDARD.decode(base64_of(server.certificate_pem())).unwrap();
+    assert!(!find(gateway.process(), &[("certificate".to_owned(), certificate)]).is_empty());
     gateway.signal("TERM");
     assert_eq!(gateway.await_end().code(), Some(0));
 }
