@@ -104,6 +104,7 @@ fn prepare(
         warn!("what systemd hands over cannot be used: {problem}");
     }
     log_modes(&generation);
+    log_credentials(&generation);
     log_inherited(&inherited);
     process::log_open_files(generation.config.limits.connections_max);
     let runtime = generation.config.runtime.clone();
@@ -221,6 +222,16 @@ fn log_inherited(inherited: &[Inherited]) {
     for one in inherited {
         if let Some(address) = one.address() {
             info!(%address, name = one.name, "a listening socket was handed over");
+        }
+    }
+}
+
+/// Says which files are as they are until the next start, whoever replaces them.
+fn log_credentials(generation: &Generation) {
+    for site in &generation.sites {
+        for file in site.config.credentials() {
+            let (site, file) = (site.name(), file.value.display());
+            info!(site, %file, "a credential: a new one takes a restart, not a reload");
         }
     }
 }

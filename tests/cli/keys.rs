@@ -139,6 +139,7 @@ fn a_credential_is_served_handed_on_and_never_found_new_by_a_reload() {
     let mut run = program([OsStr::new("run"), OsStr::new("--config"), config.as_os_str()]);
     run.env("CREDENTIALS_DIRECTORY", &folder);
     let mut gateway = Gateway::start(run);
+    gateway.await_line("a credential: a new one takes a restart, not a reload");
     let address = gateway.await_address();
     gateway.await_line("serving");
     // The command line finds the gateway without knowing where its credentials are.

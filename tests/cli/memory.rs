@@ -20,12 +20,15 @@ fn base64_of(pem: &str) -> String {
     pem.lines().filter(|line| !line.starts_with("-----")).collect()
 }
 
+/// What nobody may find, and what it is called.
+type Secret = (String, Vec<u8>);
+
 /// A page of memory that was never written to, of which there are most.
 const EMPTY: [u8; 4096] = [0; 4096];
 
 /// Every place in the writable memory of a process that holds one of these.
-fn find(process: u32, wanted: &[(String, Vec<u8>)]) -> Vec<String> {
-    let mut by_start: HashMap<&[u8], Vec<&(String, Vec<u8>)>> = HashMap::new();
+fn find(process: u32, wanted: &[Secret]) -> Vec<String> {
+    let mut by_start: HashMap<&[u8], Vec<&Secret>> = HashMap::new();
     for secret in wanted {
         by_start.entry(&secret.1[..8]).or_default().push(secret);
     }
@@ -57,7 +60,7 @@ fn find(process: u32, wanted: &[(String, Vec<u8>)]) -> Vec<String> {
 const SITES: usize = 12;
 
 /// Makes a site with a key of RSA, every other one encrypted; the site, and what nobody may find.
-fn site(place: &Place, number: usize) -> Option<(String, Vec<(String, Vec<u8>)>)> {
+fn site(place: &Place, number: usize) -> Option<(String, Vec<Secret>)> {
     let name = format!("s{number}.test");
     let made = format!(
         "req -x509 -newkey rsa:2048 -nodes -days 2 -keyout {name}.key -out {name}.crt -subj /CN={name} \

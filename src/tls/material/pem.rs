@@ -12,8 +12,7 @@ use zeroize::Zeroizing;
 use super::der;
 use super::key_der::{Form, KeyDer, Locked, base64};
 
-/// What a file turned out to hold.
-#[derive(Debug)]
+/// What a file turned out to hold. Nothing that can be shown: it may be a key.
 pub(super) enum Contents {
     /// PEM, at least one section.
     Pem(Vec<Section>),
