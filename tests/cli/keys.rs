@@ -127,6 +127,13 @@ fn check_by_hand_says_how_to_have_the_credentials() {
     assert!(said.contains("/run/credentials/mtls-gateway.service"), "{said}");
     let said = check(&config, Some(&folder));
     assert_eq!(said.status.code(), Some(0), "{}", stdout(&said));
+    let strange = Authority::root("B").unwrap().server(["localhost"]).issue().unwrap();
+    let own = fs::read_to_string(place.path().join("server.crt")).unwrap();
+    place.write("server.crt", strange.certificate_pem());
+    let mismatch = check(&config, Some(&folder));
+    assert!(stdout(&mismatch).contains("does not belong"), "{}", stdout(&mismatch));
+    assert!(stdout(&mismatch).contains("and not at a reload"), "{}", stdout(&mismatch));
+    place.write("server.crt", &own);
     let note = "tls.key` is a credential: a new one takes a restart";
     assert!(stdout(&said).contains(note), "{}", stdout(&said));
 }
