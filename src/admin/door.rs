@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
+use rustix::fs::{Access, access};
 use rustix::net::{Shutdown, shutdown};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
@@ -240,6 +241,16 @@ impl Drop for Open {
     }
 }
 
+/// Says so where it is not the mode of the folder that is in the way.
+fn known(error: io::Error, path: &Path) -> io::Error {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    if error.kind() == ErrorKind::PermissionDenied && access(folder, Access::WRITE_OK).is_ok() {
+        let why = "the folder lies outside of the sandbox of this process, which was settled at the start";
+        return io::Error::new(error.kind(), why);
+    }
+    error
+}
+
 /// Makes a Unix socket beside its place, with its mode, and renames it into it: nobody ever finds one that others
 /// may open or that does not answer.
 fn listen_at(path: &Path) -> io::Result<(UnixListener, FileId)> {
@@ -258,7 +269,7 @@ fn listen_at(path: &Path) -> io::Result<(UnixListener, FileId)> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let socket = UnixListener::bind(&beside)?;
+    let socket = UnixListener::bind(&beside).map_err(|error| known(error, path))?;
     fs::set_permissions(&beside, Permissions::from_mode(0o660))?;
     socket.set_nonblocking(true)?;
     let id = file_id(&beside)?;

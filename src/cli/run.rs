@@ -11,7 +11,9 @@ use crate::app::{App, Bound};
 use crate::config::{Palette, Runtime};
 use crate::generation::{Generation, Loaded};
 use crate::observe::logging;
-use crate::process::{self, Duties, Predecessor, Program, Reloads, Service, Upgrades};
+use crate::process::{
+    self, Duties, Needs, Predecessor, Program, Reloads, Sandbox, Service, Upgrades,
+};
 use crate::serve::{Control, Inherited, Stop};
 
 use super::print::{palette, print_error};
@@ -23,6 +25,8 @@ const KNOCKS_MAX: usize = 50;
 
 /// Serves a configuration until a signal, or until another process has taken over.
 pub(super) fn run(config: &Chosen) -> Exit {
+    // Before the first key is read.
+    process::forbid_dumps();
     let (inherited, problems) = process::sockets_of_systemd();
     let (predecessor, inherited) = match Predecessor::of_this_process() {
         Ok(Some((predecessor, handed))) => (Some(predecessor), handed),
@@ -100,10 +104,16 @@ fn prepare(
         warn!("what systemd hands over cannot be used: {problem}");
     }
     log_modes(&generation);
+    log_credentials(&generation);
     log_inherited(&inherited);
     process::log_open_files(generation.config.limits.connections_max);
-    let program = Program::of_this_process().map_err(Refused::by)?;
     let runtime = generation.config.runtime.clone();
+    process::allow_dumps(runtime.core_dumps);
+    let program = Program::of_this_process().map_err(Refused::by)?;
+    // While there is no other thread, to which it would not apply.
+    let needs = Needs::of(&generation.config, &files.paths(), program.path());
+    let sandbox = Sandbox::settle(runtime.sandbox, &needs, predecessor.is_some());
+    let program = program.within(sandbox);
     let stop = Stop::default();
     let service = Service::new(std::env::var_os("NOTIFY_SOCKET"), &inherited);
     let bound = App::bind_with(generation, inherited, stop.clone()).map_err(Refused::by)?;
@@ -212,6 +222,16 @@ fn log_inherited(inherited: &[Inherited]) {
     for one in inherited {
         if let Some(address) = one.address() {
             info!(%address, name = one.name, "a listening socket was handed over");
+        }
+    }
+}
+
+/// Says which files are as they are until the next start, whoever replaces them.
+fn log_credentials(generation: &Generation) {
+    for site in &generation.sites {
+        for file in site.config.credentials() {
+            let (site, file) = (site.name(), file.value.display());
+            info!(site, %file, "a credential: a new one takes a restart, not a reload");
         }
     }
 }

@@ -31,6 +31,11 @@ const WORDS: &[Word] = &[
         fix: "call it `private_key`, in `[[site]]`",
     },
     Word {
+        names: &["ssl_password_file", "SSLPassPhraseDialog"],
+        ours: Some(("site", "private_key_passphrase_file")),
+        fix: "call it `private_key_passphrase_file`, in `[[site]]`: a file with one passphrase, on one line; no program is asked for it",
+    },
+    Word {
         names: &["cert", "cert_file", "tls_cert", "tls_certificate"],
         ours: Some(("site", "certificate")),
         fix: "call it `certificate`, in `[[site]]`",

@@ -65,6 +65,7 @@ pub const KEYS: &[Key] = &[
     Key { table: "site", name: "server_names", unset: Required(r#"["www.example.com"]"#) },
     Key { table: "site", name: "certificate", unset: Required(r#""www.example.com.crt""#) },
     Key { table: "site", name: "private_key", unset: Required(r#""www.example.com.key""#) },
+    Key { table: "site", name: "private_key_passphrase_file", unset: Optional(r#""www.example.com.pass""#) },
     Key { table: "site", name: "client_ca", unset: Required(r#""ca/TencentQQAuthCA.crt""#) },
     Key { table: "site", name: "upstream", unset: Required(r#""http://127.0.0.1:8080""#) },
     Key { table: "site", name: "allow_plaintext_upstream", unset: Default("false") },
@@ -144,6 +145,8 @@ pub const KEYS: &[Key] = &[
     Key { table: "runtime", name: "workers", unset: Default(r#""auto""#) },
     Key { table: "runtime", name: "drain_timeout", unset: Default(r#""30s""#) },
     Key { table: "runtime", name: "watch", unset: Default("true") },
+    Key { table: "runtime", name: "sandbox", unset: Default(r#""auto""#) },
+    Key { table: "runtime", name: "core_dumps", unset: Default("false") },
     Key { table: "runtime", name: "control_socket", unset: Optional(r#""/run/mtls-gateway/control.sock""#) },
 
     Key { table: "warnings", name: "expiry_days", unset: Default("[30, 14, 7, 1]") },

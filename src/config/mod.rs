@@ -8,6 +8,7 @@ mod foreign;
 pub mod keys;
 mod load;
 mod model;
+mod path;
 mod raw;
 mod render;
 mod report;
@@ -23,8 +24,9 @@ pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
 pub use model::{
     Admin, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage,
     IdentityFormat, IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, OnDoubt, Runtime,
-    ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream, Warnings,
+    Sandbox, ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream, Warnings,
 };
+pub use path::{is_credential, is_missing_credential};
 pub use render::{Palette, Rendered};
 pub use report::{Located, Place, Problem, Report, Severity, Source};
 pub use rule::{Condition, Rule};

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::path::is_credential;
 use super::report::{Located, Source};
 
 mod client;
@@ -48,8 +49,31 @@ pub struct Runtime {
     pub drain_timeout: Duration,
     /// Whether files are looked at, and a change of what is in them reloads.
     pub watch: bool,
+    /// Whether files that the configuration does not need are put out of reach.
+    pub sandbox: Sandbox,
+    /// Whether core dumps may be made and debuggers attached, which get the private keys.
+    pub core_dumps: bool,
     /// Where `mtls-gateway reload` finds the gateway; `None` is the folder that systemd makes for it.
     pub control_socket: Option<PathBuf>,
+}
+
+/// `sandbox = "..."`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sandbox {
+    /// As much as the kernel offers.
+    Auto,
+    /// None.
+    Off,
+}
+
+impl Sandbox {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// `[log]`
@@ -115,6 +139,8 @@ pub struct Site {
     pub certificate: Located<PathBuf>,
     /// PEM file: the key of the first certificate.
     pub private_key: Located<PathBuf>,
+    /// The passphrase that opens it, if it is encrypted: the one line of this file.
+    pub private_key_passphrase_file: Option<Located<PathBuf>>,
     /// PEM bundles or DER files with the CAs that client certificates must chain to; empty if `client` pins
     /// keys instead.
     pub client_ca: Vec<Located<PathBuf>>,
@@ -133,6 +159,12 @@ pub struct Site {
 }
 
 impl Site {
+    /// Those of its own files that systemd copies when the service starts, and not at a reload.
+    pub fn credentials(&self) -> impl Iterator<Item = &Located<PathBuf>> {
+        let files = [&self.certificate, &self.private_key].into_iter();
+        files.chain(&self.private_key_passphrase_file).filter(|file| is_credential(&file.value))
+    }
+
     /// The newest TLS version that is spoken. RSA keys below 2048 bits cannot be verified with in TLS 1.3.
     pub fn tls_version_max(&self) -> TlsVersion {
         if self.client.accepts(Legacy::Rsa1024) { TlsVersion::V1_2 } else { TlsVersion::V1_3 }

@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
-use crate::config::{Problem, Report, Severity};
+use crate::config::{Problem, Report, Runtime, Severity};
 use crate::generation::{self, Files, Generation, Loaded};
 use crate::observe::logging;
 use crate::serve::Control;
 
 use super::inherit::log_unwanted;
+use super::secrecy::allow_dumps;
 use super::service::Service;
 use super::unix_now;
 
@@ -90,8 +91,9 @@ pub fn start(
     service: Service,
 ) -> io::Result<Reloads> {
     let (requests, receiver) = sync_channel(REQUESTS_MAX);
+    let started = control.generation().config.runtime.clone();
     thread::Builder::new().name("reload".to_owned()).spawn(move || {
-        let reloader = Reloader { control, path, files, touched: None, log, service };
+        let reloader = Reloader { control, path, files, touched: None, log, service, started };
         reloader.run(&receiver);
     })?;
     Ok(Reloads { requests })
@@ -106,6 +108,8 @@ struct Reloader {
     touched: Option<Instant>,
     log: Option<logging::Handle>,
     service: Service,
+    /// `[runtime]` as it was at the start, which some of it stays.
+    started: Runtime,
 }
 
 impl Reloader {
@@ -217,15 +221,12 @@ impl Reloader {
 
     /// Puts a generation in force; the answer is what is different then. `None` after a problem was reported.
     fn apply(&mut self, generation: Generation, report: &mut Report) -> Option<Vec<String>> {
-        let (before, workers) = (self.control.generation(), generation.workers());
+        let before = self.control.generation();
+        let are_dumps_allowed = generation.config.runtime.core_dumps;
         let changes = generation.changes_since(&before);
         let log = generation.config.log.clone();
         let listeners = generation.config.listeners.clone();
-        if workers != self.control.workers() {
-            let serving = self.control.workers();
-            let what = format!("`workers` is {workers} now, and {serving} go on serving");
-            report.warning_nowhere(what).fix("restart the gateway for this to take effect");
-        }
+        self.warn_of_what_stays(&generation, report);
         if let Err(error) = self.control.replace(generation) {
             let listener = listeners.iter().find(|one| one.address.value == error.address());
             let span = listener.map_or(0..0, |listener| listener.address.span.clone());
@@ -236,12 +237,53 @@ impl Reloader {
             handle.replace(&log);
         }
         log_unwanted(&self.control);
+        if before.config.runtime.core_dumps != are_dumps_allowed {
+            allow_dumps(are_dumps_allowed);
+        }
         // Whom clients reach is in force already; the door of operators does not undo that.
         if let Err(error) = self.control.open_door() {
             let what = format!("`[admin]`: {error}; what listened before goes on");
             report.warning_nowhere(what).fix("mend that and reload, or restart the gateway");
         }
+        if changes.is_empty() {
+            warn_of_credentials(&before, report);
+        }
         Some(changes)
+    }
+
+    /// Names what the configuration says and what only a restart can do.
+    fn warn_of_what_stays(&self, generation: &Generation, report: &mut Report) {
+        let (workers, serving) = (generation.workers(), self.control.workers());
+        let mut stays = |what: String| {
+            report.warning_nowhere(what).fix("restart the gateway for this to take effect");
+        };
+        if workers != serving {
+            stays(format!("`workers` is {workers} now, and {serving} go on serving"));
+        }
+        let (now, then) = (&generation.config.runtime, &self.started);
+        if now.sandbox != then.sandbox {
+            let (now, then) = (now.sandbox.as_str(), then.sandbox.as_str());
+            stays(format!(
+                "`sandbox` is \"{now}\" now, and what was settled at the start as \"{then}\" holds"
+            ));
+        }
+        if now.control_socket != then.control_socket {
+            stays(
+                "`control_socket` is another one now, and the one of the start goes on".to_owned(),
+            );
+        }
+    }
+}
+
+/// Says of a reload that found nothing new why a key may be a new one and was not found: systemd copies credentials
+/// when it starts the service, and not again.
+fn warn_of_credentials(generation: &Generation, report: &mut Report) {
+    let file = generation.sites.iter().find_map(|site| site.config.credentials().next());
+    if let Some(file) = file {
+        report
+            .warning_nowhere(format!("`{}` is a credential, and is as it was at the start", file.value.display()))
+            .why("systemd copies what `LoadCredential=` names when the service starts, and not at a reload")
+            .fix("`systemctl restart` if its file has changed; to have keys change by a reload, name files outside");
     }
 }
 

@@ -7,8 +7,11 @@
 mod check;
 mod demo;
 mod explain;
+mod keys;
+mod memory;
 mod reload;
 mod run;
+mod sandbox;
 mod service;
 mod support;
 mod upgrade;

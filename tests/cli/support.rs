@@ -86,14 +86,16 @@ impl Place {
         self.write("gateway.toml", &text)
     }
 
+    /// A client that trusts this CA, and has the client's certificate, after its handshake.
+    pub async fn connect(&self, gateway: SocketAddr, server_ca: &str) -> client::ClientStream {
+        let stream = TcpStream::connect(gateway).await.unwrap();
+        client::connect(stream, "localhost", server_ca, Some(&self.client)).await.unwrap()
+    }
+
     /// Sends one request with the client's certificate; the whole response.
     pub fn call(&self, gateway: SocketAddr) -> String {
         let exchange = async {
-            let stream = TcpStream::connect(gateway).await.unwrap();
-            let mut stream =
-                client::connect(stream, "localhost", &self.server_ca, Some(&self.client))
-                    .await
-                    .unwrap();
+            let mut stream = self.connect(gateway, &self.server_ca).await;
             let request = "POST /callback HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
                            Content-Length: 2\r\n\r\n{}";
             stream.write_all(request.as_bytes()).await.unwrap();
@@ -101,12 +103,42 @@ impl Place {
             stream.read_to_string(&mut response).await.unwrap();
             response
         };
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(async { tokio::time::timeout(PATIENCE, exchange).await.unwrap() })
+        block_on(exchange)
     }
+}
+
+/// Waits for what a client does, for so long as anything may take.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.unwrap() })
+}
+
+/// Runs `openssl` in a folder, its arguments split at spaces; `false` where there is none, which is said. What it
+/// makes is for its owner alone.
+pub fn openssl(folder: &Path, arguments: &str) -> bool {
+    let mut openssl = Command::new("openssl");
+    openssl.args(arguments.split(' ')).current_dir(folder).stdin(Stdio::null());
+    match openssl.output() {
+        Ok(output) => {
+            assert!(output.status.success(), "openssl {arguments}: {}", stderr(&output));
+            true
+        }
+        Err(_) => {
+            skip("openssl is not installed", false);
+            false
+        }
+    }
+}
+
+/// Says loudly that something was not tested; with `CI` set that fails, unless nobody can help it.
+#[expect(clippy::disallowed_macros, reason = "a test has nowhere else to say it")]
+pub fn skip(why: &str, is_excused: bool) {
+    let name = thread::current().name().unwrap_or_default().to_owned();
+    eprintln!("!! SKIPPED ({name}): {why}");
+    assert!(
+        is_excused || std::env::var_os("CI").is_none(),
+        "with `CI` set nothing is skipped: {why}"
+    );
 }
 
 /// Any free port of this machine.
@@ -188,6 +220,11 @@ impl Gateway {
         let address = line[at..].trim_end_matches(|c: char| !c.is_ascii_digit());
         let end = address.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'));
         address[..end.unwrap_or(address.len())].parse().unwrap()
+    }
+
+    /// Its number.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal, `TERM` or `INT`.

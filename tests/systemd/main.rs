@@ -74,14 +74,23 @@ fn show(said: &str) {
     eprintln!("{said}");
 }
 
+/// The version of the systemd that is installed.
+fn systemd_version() -> Option<u32> {
+    let output = Command::new("systemd-analyze").arg("--version").output().ok()?;
+    text(&output).split_whitespace().nth(1)?.parse().ok()
+}
+
+/// The units as one text: a drop-in is read as if it stood below its unit.
+fn merged(files: &[&str]) -> String {
+    let read = |name: &&str| fs::read_to_string(folder().join("systemd").join(name)).unwrap();
+    files.iter().map(read).collect::<Vec<_>>().join("\n")
+}
+
 /// The score that `systemd-analyze` gives to a unit with these drop-ins, times ten; less is better.
 fn is_within(files: &[&str], tenths: u32) -> Result<(), String> {
     let place = tempfile::tempdir().unwrap();
     let unit = place.path().join("gateway.service");
-    // A drop-in is read as if it stood below its unit.
-    let parts =
-        files.iter().map(|name| fs::read_to_string(folder().join("systemd").join(name)).unwrap());
-    fs::write(&unit, parts.collect::<Vec<_>>().join("\n")).unwrap();
+    fs::write(&unit, merged(files)).unwrap();
     let threshold = format!("--threshold={tenths}");
     let mut analyze = Command::new("systemd-analyze");
     analyze.args(["security", "--offline=true", "--no-pager", &threshold]).arg(&unit);
@@ -103,4 +112,23 @@ fn the_units_give_little_away() {
         // That it would fail is not taken for granted.
         assert!(is_within(files, 1).is_err(), "{files:?}");
     }
+}
+
+#[test]
+fn systemd_253_understands_that_it_reloads_by_itself() {
+    match systemd_version() {
+        Some(253..) => {}
+        Some(version) => {
+            return skip(&format!("systemd {version} has no `Type=notify-reload`, 253 has"), true);
+        }
+        None => return skip("systemd-analyze is not installed", false),
+    }
+    let place = tempfile::tempdir().unwrap();
+    let unit = place.path().join("mtls-gateway.service");
+    let program = env!("CARGO_BIN_EXE_mtls-gateway");
+    let merged = merged(&["mtls-gateway.service", "notify-reload.conf"]);
+    fs::write(&unit, merged.replace("/usr/local/bin/mtls-gateway", program)).unwrap();
+    let output = Command::new("systemd-analyze").arg("verify").arg(&unit).output().unwrap();
+    let said = text(&output);
+    assert!(output.status.success() && !said.contains("gateway.service"), "{said}");
 }

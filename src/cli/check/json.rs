@@ -74,6 +74,7 @@ fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
         "server_names": names,
         "default": site.number == 0,
         "certificate": site.facts.server.first().map(|own| certificate(own, now)),
+        "credentials": site.config.credentials().map(|file| file.value.display().to_string()).collect::<Vec<_>>(),
         "publicly_trusted": site.facts.publicly_trusted,
         "client_ca": anchors.map(|ca| certificate(ca, now)).collect::<Vec<_>>(),
         "pinned_spki_sha256": pins.collect::<Vec<_>>(),

@@ -29,6 +29,7 @@ struct Findings {
 
 /// Checks a configuration and prints what there is to say, for people or as JSON.
 pub(super) fn check(config: &Chosen, as_json: bool) -> Exit {
+    process::forbid_dumps();
     let Loaded { generation, report, .. } = start::load(config);
     let findings = generation.map(|generation| Findings {
         reached: probe(&generation),

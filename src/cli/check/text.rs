@@ -124,6 +124,13 @@ impl Page {
             "not publicly trusted: only clients that know its CA accept it"
         };
         self.fact("", trust);
+        for file in site.config.credentials() {
+            let name = file.value.file_name().unwrap_or_default().display();
+            self.fact(
+                "",
+                &format!("`{name}` is a credential: a new one takes a restart, not a reload"),
+            );
+        }
     }
 
     fn upstream(&mut self, site: &Site, reached: &Result<(), String>) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::value::{duration, integer, path, size, text};
+use super::value::{duration, integer, size, text};
 use super::{Table, Wrong};
 use crate::config::keys::{self, Unset};
 use crate::config::report::Located;
@@ -24,14 +24,20 @@ impl Table<'_> {
 
     /// The path of a file, absolute or from the folder of this file.
     pub(in crate::config) fn path(&mut self, name: &'static str) -> Option<Located<PathBuf>> {
-        let folder = self.reader.folder;
-        self.parsed(name, |text| path(name, folder, text))
+        let folders = &self.reader.folders;
+        self.parsed(name, |text| folders.file(name, text))
+    }
+
+    /// The path of a socket, likewise.
+    pub(in crate::config) fn socket(&mut self, name: &'static str) -> Option<Located<PathBuf>> {
+        let folders = &self.reader.folders;
+        self.parsed(name, |text| folders.socket(name, text))
     }
 
     /// One path or a list of paths, at least one.
     pub(in crate::config) fn paths(&mut self, name: &'static str) -> Option<Vec<Located<PathBuf>>> {
-        let folder = self.reader.folder;
-        self.one_or_list(name, |text| path(name, folder, text))
+        let folders = &self.reader.folders;
+        self.one_or_list(name, |text| folders.file(name, text))
     }
 
     /// One text or a list of texts, at least one.

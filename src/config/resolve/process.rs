@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use toml::de::DeValue;
 
-use crate::config::model::{Limits, Log, LogFormat, Runtime, Warnings};
+use crate::config::model::{Limits, Log, LogFormat, Runtime, Sandbox, Warnings};
 use crate::config::raw::{Table, Wrong};
 use crate::config::report::Located;
 
@@ -29,11 +29,21 @@ pub(super) fn runtime(mut table: Table<'_>) -> Runtime {
             .ok_or_else(wrong_workers),
         _ => Err(wrong_workers()),
     });
+    let sandbox = table.parsed("sandbox", |text| match text {
+        "auto" => Ok(Sandbox::Auto),
+        "off" => Ok(Sandbox::Off),
+        _ => Err(Wrong::new(
+            format!("`sandbox` knows no `{text}`"),
+            "write `\"auto\"`, which takes what the kernel offers, or `\"off\"`",
+        )),
+    });
     Runtime {
         workers: workers.and_then(|workers| workers.value),
         drain_timeout: table.duration("drain_timeout"),
         watch: table.bool("watch"),
-        control_socket: table.path("control_socket").map(|path| path.value),
+        sandbox: sandbox.map_or(Sandbox::Auto, |sandbox| sandbox.value),
+        core_dumps: table.bool("core_dumps"),
+        control_socket: table.socket("control_socket").map(|path| path.value),
     }
 }
 

@@ -51,10 +51,11 @@ fn site(
     }
     let certificate = table.path("certificate");
     let private_key = table.path("private_key");
+    let private_key_passphrase_file = table.path("private_key_passphrase_file");
     let client_table = table.table("client");
     let client_ca =
         trust::client_ca(&mut table, client_table.span("pinned_spki_sha256").as_ref(), reader);
-    let upstream = table.parsed("upstream", |text| upstream(reader.folder, text));
+    let upstream = table.parsed("upstream", |text| upstream(&reader.folders, text));
     let allow_plaintext = table.bool("allow_plaintext_upstream");
     if let Some(upstream) = upstream.as_ref().filter(|_| !allow_plaintext) {
         stays_here(upstream, reader);
@@ -74,6 +75,7 @@ fn site(
             server_names: server_names.unwrap_or_default(),
             certificate: certificate?,
             private_key: private_key?,
+            private_key_passphrase_file,
             client_ca: client_ca?,
             // Stands in so that the site's files can be judged; an incomplete site is never served.
             upstream: upstream.unwrap_or_else(|| Located::new(nowhere(), 0..0)),

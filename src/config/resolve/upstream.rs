@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use crate::config::model::{Endpoint, Upstream};
+use crate::config::path::Folders;
 use crate::config::raw::Wrong;
 
 /// What fits into a socket address of the kernel, less its closing zero byte (`unix(7)`).
@@ -12,11 +12,11 @@ const UNIX_PATH_BYTES_MAX: usize = 107;
 
 const FORMS: &str = "write `\"http://127.0.0.1:8080\"`, or `\"unix:/run/app.sock\"`";
 
-/// Reads `http://host[:port][/base]` or `unix:path`; relative paths start at `folder`.
-pub(super) fn upstream(folder: &Path, text: &str) -> Result<Upstream, Wrong> {
+/// Reads `http://host[:port][/base]` or `unix:path`; relative paths start at the folder of the file.
+pub(super) fn upstream(folders: &Folders<'_>, text: &str) -> Result<Upstream, Wrong> {
     let lower = text.to_ascii_lowercase();
     if let Some(path) = text.strip_prefix("unix:") {
-        return unix(folder, text, path);
+        return unix(folders, text, path);
     }
     if let Some(rest) =
         lower.strip_prefix("http://").and_then(|rest| text.get(text.len() - rest.len()..))
@@ -66,7 +66,7 @@ fn is_own(address: IpAddr) -> bool {
     address.is_loopback() || is_one_machines && can_bind(address) && !can_bind(nobodys)
 }
 
-fn unix(folder: &Path, text: &str, path: &str) -> Result<Upstream, Wrong> {
+fn unix(folders: &Folders<'_>, text: &str, path: &str) -> Result<Upstream, Wrong> {
     let path = match path.strip_prefix("//") {
         Some(absolute) if absolute.starts_with('/') => absolute,
         Some(host) => {
@@ -81,7 +81,7 @@ fn unix(folder: &Path, text: &str, path: &str) -> Result<Upstream, Wrong> {
             "write `\"unix:/run/app.sock\"`",
         ));
     }
-    let path = folder.join(path);
+    let path = folders.socket("upstream", path)?;
     if path.as_os_str().as_bytes().len() > UNIX_PATH_BYTES_MAX {
         let wrong = Wrong::new(
             format!("the path of upstream `{text}` is too long for a Unix socket"),
@@ -175,12 +175,15 @@ fn is_port(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use proptest::prelude::*;
 
     use super::*;
 
     fn read(text: &str) -> Result<(String, String), String> {
-        upstream(Path::new("/etc/gateway"), text)
+        let folders = Folders { own: Path::new("/etc/gateway"), credentials: None };
+        upstream(&folders, text)
             .map(|upstream| (upstream.endpoint.to_string(), upstream.base))
             .map_err(|wrong| wrong.fix)
     }

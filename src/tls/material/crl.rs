@@ -68,9 +68,7 @@ fn files(named: &Located<PathBuf>, report: &mut Report) -> Option<Vec<PathBuf>> 
     let entries = match std::fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) => {
-            report
-                .error(&named.span, format!("the folder `{}` cannot be read", path.display()))
-                .seen(error.to_string());
+            NamedFile::new("crl", named).report_unreadable(&error, report);
             return None;
         }
     };

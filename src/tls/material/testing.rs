@@ -71,6 +71,7 @@ impl Lab {
             server_names: vec![Located::new(name, at("www.example.com"))],
             certificate: file("www.crt"),
             private_key: file("www.key"),
+            private_key_passphrase_file: None,
             client_ca: vec![file("ca.crt")],
             upstream: Located::new(
                 Upstream {
