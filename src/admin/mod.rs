@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::generation::Generation;
+use crate::observe::access::Lost;
 use crate::observe::metrics::Metrics;
 use crate::observe::{Refusals, ReloadLog};
 
@@ -47,4 +48,6 @@ pub trait Gateway: Send + Sync + 'static {
     fn metrics(&self) -> &Metrics;
     /// What became of reloads.
     fn reloads(&self) -> &ReloadLog;
+    /// The access lines that were dropped.
+    fn access_lines_lost(&self) -> Lost;
 }

@@ -8,6 +8,7 @@ mod foreign;
 pub mod keys;
 mod load;
 mod model;
+mod pattern;
 mod raw;
 mod render;
 mod report;
@@ -21,8 +22,9 @@ mod unknown;
 
 pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
 pub use model::{
-    Admin, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage,
-    IdentityFormat, IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, OnDoubt, Runtime,
+    AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Admin, CaHints,
+    Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage, IdentityFormat,
+    IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, OnDoubt, Quoted, Runtime,
     ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
 };
 pub use render::{Palette, Rendered};

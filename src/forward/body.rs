@@ -279,7 +279,7 @@ impl ResponseBody {
 
     /// Ends it before its end, for the client's sake; what happened is for the log.
     pub(super) fn give_up(self, cause: String) {
-        self.exchange.set_cause(cause);
+        self.exchange.set_cause(&cause);
     }
 
     fn break_off(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {

@@ -1,5 +1,6 @@
 //! What operators see: the log, its access lines, refusals, and what is counted. Nothing here decides anything.
 
+pub mod access;
 mod exchange;
 pub mod logging;
 pub mod metrics;
@@ -8,7 +9,8 @@ mod refusals;
 mod reloads;
 pub mod terminal;
 
-pub use exchange::{Exchange, ExchangeFacts, Outcome, RequestId};
+pub use access::AccessLog;
+pub use exchange::{AccessLine, Exchange, ExchangeFacts, Outcome, RequestId};
 pub use refusal::{ConnectionFacts, RefusalEvent};
 pub use refusals::Refusals;
 pub use reloads::{Reload, ReloadLog, Reloaded};
