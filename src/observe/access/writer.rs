@@ -71,6 +71,8 @@ impl Writer {
             self.drain();
             self.losses.tell(&self.outlet.name());
         }
+        // What came while the last of it waited to be written.
+        self.drain();
         self.losses.tell_now(&self.outlet.name());
         if let Some((_, done)) = self.closing {
             // Whoever asked may have given up.
@@ -81,8 +83,10 @@ impl Writer {
     /// Writes all that waits.
     fn drain(&mut self) {
         while let Ok(message) = self.lines.try_recv() {
-            if let Message::Line(record) = message {
-                self.add(&record);
+            match message {
+                Message::Line(record) => self.add(&record),
+                // It may have come after the last look.
+                Message::Look => self.obey_all(),
             }
             if self.batch.len() >= self.outlet.bytes_max() {
                 self.write();
