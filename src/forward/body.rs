@@ -278,8 +278,8 @@ impl ResponseBody {
     }
 
     /// Ends it before its end, for the client's sake; what happened is for the log.
-    pub(super) fn give_up(self, cause: String) {
-        self.exchange.set_cause(&cause);
+    pub(super) fn give_up(self, cause: &str) {
+        self.exchange.set_cause(cause);
     }
 
     fn break_off(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {

@@ -101,7 +101,7 @@ fn of_pattern(out: &mut Vec<u8>, record: &Record, pattern: &AccessPattern) {
             Value::Word(word) if !word.is_empty() => out.extend(word.as_bytes()),
             // Three digits, also where there was no answer: others' tools look for them.
             Value::Number(status) if field == AccessField::Status => {
-                put(out, format_args!("{status:03}"))
+                put(out, format_args!("{status:03}"));
             }
             Value::Number(number) => put(out, format_args!("{number}")),
             Value::Millis(length) => put(out, format_args!("{:?}", millis(length))),
