@@ -1,7 +1,7 @@
 //! The thread that writes. It alone waits for disks and readers; nothing that it meets there ends it.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use tracing::{error, info};
@@ -13,7 +13,7 @@ use super::line;
 use super::losses::Losses;
 use super::outlet::Outlet;
 use super::record::Record;
-use super::{Counts, Message, Order, Relaxed};
+use super::{CLOSE_TIMEOUT, Counts, Message, Order, Relaxed};
 
 /// How long lines gather before they are written. Whoever sends one meanwhile wakes nobody, which would cost more than
 /// the sending.
@@ -34,8 +34,8 @@ pub(super) struct Writer {
     format: AccessFormat,
     batch: Batch,
     losses: Losses,
-    /// Told to end: until when to write, and whom to tell.
-    closing: Option<(Instant, SyncSender<()>)>,
+    /// The end has come: until when to write, and whom to tell.
+    closing: Option<(Instant, Option<SyncSender<()>>)>,
 }
 
 impl Writer {
@@ -53,8 +53,7 @@ impl Writer {
 
     /// Writes until told to end, or until nobody can send any more.
     pub(super) fn run(mut self) {
-        let mut is_open = true;
-        while is_open && self.closing.is_none() {
+        while self.closing.is_none() {
             match self.lines.recv_timeout(self.losses.patience().unwrap_or(SLEEP_MAX)) {
                 Ok(Message::Line(record)) => {
                     self.add(&record);
@@ -64,8 +63,9 @@ impl Writer {
                         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
                     }
                 }
-                Ok(Message::Look) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => is_open = false,
+                // Nobody is left who could send: there will be no orders either.
+                Ok(Message::Look)
+                | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
             self.obey_all();
             self.drain();
@@ -74,7 +74,7 @@ impl Writer {
         // What came while the last of it waited to be written.
         self.drain();
         self.losses.tell_now(&self.outlet.name());
-        if let Some((_, done)) = self.closing {
+        if let Some((_, Some(done))) = self.closing {
             // Whoever asked may have given up.
             _ = done.send(());
         }
@@ -128,8 +128,15 @@ impl Writer {
     }
 
     fn obey_all(&mut self) {
-        while let Ok(order) = self.orders.try_recv() {
-            self.obey(order);
+        loop {
+            match self.orders.try_recv() {
+                Ok(order) => self.obey(order),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    self.closing.get_or_insert_with(|| (Instant::now() + CLOSE_TIMEOUT, None));
+                    return;
+                }
+            }
         }
     }
 
@@ -148,7 +155,7 @@ impl Writer {
                     _ = reply.send(reopened);
                 }
             }
-            Order::Close(until, done) => self.closing = Some((until, done)),
+            Order::Close(until, done) => self.closing = Some((until, Some(done))),
         }
     }
 

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{lines, until, writing};
+use crate::admin::look;
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::upstream::{OK, Upstream};
 
@@ -120,6 +121,12 @@ fn a_full_disk_costs_lines_and_no_answers_and_they_come_again() {
     let lost = || gateway.control().access_log().lost();
     until("all lines are lost", || lost().write_failed == ASKED as u64);
     assert_eq!(lost().queue_full, 0);
+    let metrics = look(&gateway, "/metrics");
+    let name = "mtls_gateway_access_log_lines_dropped_total";
+    assert_eq!(metrics.metric(&format!("{name}{{why=\"write_failed\"}}")), ASKED as f64);
+    assert_eq!(metrics.metric(&format!("{name}{{why=\"queue_full\"}}")), 0.0);
+    let status = look(&gateway, "/status.json").json();
+    assert_eq!(status["access_lines_dropped"]["write_failed"], ASKED);
 
     let reloads = gateway.reloads();
     let path = gateway.pki.folder().join("access.log");
