@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::config::{self, Config, Faulty, Report};
 use crate::identity::Claims;
-use crate::observe::logging;
+use crate::observe::{access, logging};
 use crate::route::NameIndex;
 use crate::tls::material::{load_client_ca, load_server};
 use crate::tls::revocation::ListFacts;
@@ -101,6 +101,9 @@ pub fn load(path: &Path, now: i64) -> Loaded {
             .seen(error.to_string())
             .fix("write a level such as `info`, or a filter such as `info,mtls_gateway=debug`");
     }
+    let read: Vec<_> =
+        std::iter::once(path.to_owned()).chain(files::named(&config.sites)).collect();
+    access::check(&config.access_log, &read, &mut report);
     glance_at(&config.sites);
     let generation = Generation::build(config, now, &mut report);
     Loaded { generation, report, files }

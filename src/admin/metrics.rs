@@ -53,6 +53,7 @@ families! {
     FAILURES = "counter" "mtls_gateway_upstream_failures_total" ["endpoint"] "Requests to which the app gave no usable response.";
     RETRIES = "counter" "mtls_gateway_upstream_retries_total" ["endpoint"] "Requests sent once more, after a reused connection had closed.";
     REACHABLE = "gauge" "mtls_gateway_upstream_reachable" ["site", "endpoint"] "Whether the app takes a connection now, 1 or 0.";
+    LOST = "counter" "mtls_gateway_access_log_lines_dropped_total" ["why"] "Access lines that were not written: queue_full or write_failed.";
     RELOADS = "counter" "mtls_gateway_reloads_total" ["outcome"] "Reloads, applied or refused.";
     RELOADED = "gauge" "mtls_gateway_reload_last_successful" [] "Whether the last reload was applied, 1 or 0; 1 before the first.";
     RELOADED_AT = "gauge" "mtls_gateway_reload_last_success_timestamp_seconds" [] "When a reload was applied last, Unix time; 0 before the first.";
@@ -97,6 +98,9 @@ pub(super) fn text(look: &Snapshot) -> String {
     histograms(&mut text, &FIRST_BYTE, look, |site| &site.first_byte);
     histograms(&mut text, &EXCHANGE, look, |site| &site.exchange);
     upstreams(&mut text, look);
+    text.begin(&LOST);
+    text.sample(&LOST, &["queue_full"], look.lost.queue_full);
+    text.sample(&LOST, &["write_failed"], look.lost.write_failed);
     reloads(&mut text, look);
     terms(&mut text, look);
     process(&mut text, look);

@@ -20,6 +20,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::generation::Generation;
+use crate::observe::access::Lost;
 use crate::observe::metrics::Metrics;
 use crate::observe::{Callers, Refusals, ReloadLog};
 
@@ -50,4 +51,6 @@ pub trait Gateway: Send + Sync + 'static {
     fn metrics(&self) -> &Metrics;
     /// What became of reloads.
     fn reloads(&self) -> &ReloadLog;
+    /// The access lines that were dropped.
+    fn access_lines_lost(&self) -> Lost;
 }

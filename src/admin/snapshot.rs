@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::generation::Generation;
+use crate::observe::access::Lost;
 use crate::observe::metrics::{EndpointTotals, SeenClient, SiteTotals};
 use crate::observe::{IdentityChange, RefusalEvent, Reloaded};
 use crate::policy::Reason;
@@ -39,6 +40,8 @@ pub(super) struct Snapshot {
     pub(super) refusals: [(Reason, u64); Reason::ALL.len()],
     pub(super) untold: u64,
     pub(super) last_refusals: Vec<Arc<RefusalEvent>>,
+    /// Access lines that were dropped.
+    pub(super) lost: Lost,
     pub(super) reloaded: Reloaded,
     pub(super) process: Process,
 }
@@ -73,6 +76,7 @@ impl Snapshot {
             refusals: gateway.refusals().counts(),
             untold: gateway.refusals().untold(),
             last_refusals: gateway.refusals().last(),
+            lost: gateway.access_lines_lost(),
             reloaded: gateway.reloads().reloaded(),
             process: Process::look(),
         }

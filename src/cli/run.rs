@@ -196,10 +196,12 @@ fn wait_for_predecessor() {
 /// Listens to signals and to the control socket, and has systemd hear that the workers turn.
 fn attend(control: &Control, ready: &Ready) -> io::Result<()> {
     let Ready { stop, runtime, service, reloads, program, .. } = ready;
+    let access_log = control.access_log().clone();
     let upgrades = Upgrades::new(control.clone(), stop.clone(), service.clone(), program.clone());
     let path = runtime.control_socket.clone().or_else(process::own_path);
     if let Some(path) = path
-        && let Err(error) = process::listen(&path, reloads.clone(), upgrades.clone())
+        && let Err(error) =
+            process::listen(&path, reloads.clone(), upgrades.clone(), access_log.clone())
     {
         let path = path.display();
         warn!(%error, "cannot listen at `{path}`: `mtls-gateway reload` will not work, SIGHUP does");
@@ -210,6 +212,7 @@ fn attend(control: &Control, ready: &Ready) -> io::Result<()> {
     let control = control.clone();
     process::watch(Duties {
         stop: stop.clone(),
+        access_log: Some(access_log),
         drain_timeout: move || control.generation().config.runtime.drain_timeout,
         reloads: Some(reloads.clone()),
         upgrades: Some(upgrades),

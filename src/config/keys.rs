@@ -50,6 +50,7 @@ pub const TABLES: &[TableSpec] = &[
     TableSpec { path: "site.tls", many: false },
     TableSpec { path: "site.timeouts", many: false },
     TableSpec { path: "site.limits", many: false },
+    TableSpec { path: "access_log", many: false },
     TableSpec { path: "admin", many: false },
     TableSpec { path: "limits", many: false },
     TableSpec { path: "log", many: false },
@@ -130,6 +131,11 @@ pub const KEYS: &[Key] = &[
     Key { table: "site.limits", name: "sessions_max", unset: Default("4096") },
     Key { table: "site.limits", name: "upstream_idle_max", unset: Default("64") },
 
+    Key { table: "access_log", name: "target", unset: Default(r#""stderr""#) },
+    Key { table: "access_log", name: "format", unset: Optional(r#""pattern""#) },
+    Key { table: "access_log", name: "pattern", unset: Optional(r#"'$peer_address "$method $path" $status $total_ms'"#) },
+    Key { table: "access_log", name: "queue_lines_max", unset: Default("8192") },
+
     Key { table: "admin", name: "address", unset: Optional(r#""127.0.0.1:9443""#) },
     Key { table: "admin", name: "socket", unset: Optional(r#""/run/mtls-gateway/admin.sock""#) },
     Key { table: "admin", name: "allow_remote", unset: Default("false") },
@@ -139,7 +145,6 @@ pub const KEYS: &[Key] = &[
 
     Key { table: "log", name: "format", unset: Default(r#""text""#) },
     Key { table: "log", name: "level", unset: Default(r#""info""#) },
-    Key { table: "log", name: "access", unset: Default("true") },
     Key { table: "log", name: "refusals_per_minute", unset: Default("10") },
 
     Key { table: "runtime", name: "workers", unset: Default(r#""auto""#) },

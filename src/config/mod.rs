@@ -9,6 +9,7 @@ pub mod keys;
 mod load;
 mod model;
 mod path;
+mod pattern;
 mod raw;
 mod render;
 mod report;
@@ -22,9 +23,10 @@ mod unknown;
 
 pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
 pub use model::{
-    Admin, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage,
-    IdentityFormat, IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, OnDoubt, Runtime,
-    Sandbox, ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream, Warnings,
+    AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Admin, CaHints,
+    Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage, IdentityFormat,
+    IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, OnDoubt, Quoted, Runtime, Sandbox,
+    ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream, Warnings,
 };
 pub use path::{is_credential, is_missing_credential};
 pub use render::{Palette, Rendered};

@@ -13,8 +13,12 @@ use std::time::Duration;
 use super::path::is_credential;
 use super::report::{Located, Source};
 
+mod access_log;
 mod client;
 
+pub use access_log::{
+    AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Quoted,
+};
 pub use client::{
     CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt,
 };
@@ -28,6 +32,8 @@ pub struct Config {
     pub runtime: Runtime,
     /// `[log]`
     pub log: Log,
+    /// `[access_log]`: what is written of every exchange.
+    pub access_log: AccessLog,
     /// `[admin]`: where operators look in.
     pub admin: Admin,
     /// `[limits]`: ceilings of the whole process.
@@ -83,8 +89,6 @@ pub struct Log {
     pub format: LogFormat,
     /// A level (`info`) or a filter in the syntax of `RUST_LOG`, which wins over it.
     pub level: Located<String>,
-    /// Whether each exchange writes an access line.
-    pub access: bool,
     /// Refusals that are told a minute, for each source and reason; `None` sets no limit.
     pub refusals_per_minute: Option<u32>,
 }

@@ -32,6 +32,7 @@ impl Generation {
             }
         }
         for (what, is_other) in [
+            ("[access_log]", before.config.access_log != self.config.access_log),
             ("[admin]", before.config.admin != self.config.admin),
             ("[limits]", before.config.limits != self.config.limits),
             ("[log]", before.config.log != self.config.log),

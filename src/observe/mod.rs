@@ -1,5 +1,6 @@
 //! What operators see: the log, its access lines, refusals, and what is counted. Nothing here decides anything.
 
+pub mod access;
 mod callers;
 mod exchange;
 mod expiry;
@@ -10,8 +11,9 @@ mod refusals;
 mod reloads;
 pub mod terminal;
 
+pub use access::AccessLog;
 pub use callers::{CHANGES, Callers, Change, Face, IdentityChange};
-pub use exchange::{Exchange, ExchangeFacts, Outcome, RequestId};
+pub use exchange::{AccessLine, Exchange, ExchangeFacts, Outcome, RequestId};
 pub use expiry::{ExpiryEvent, days_left};
 pub use refusal::{ConnectionFacts, RefusalEvent};
 pub use refusals::Refusals;

@@ -1,4 +1,5 @@
-//! The control socket: how `mtls-gateway reload` and `upgrade` ask a gateway that runs, and hear what came of it.
+//! The control socket: how `mtls-gateway reload`, `upgrade` and `reopen-logs` ask a gateway that runs, and hear what
+//! came of it.
 //!
 //! One word a connection, answered by one JSON object. Who may connect is decided by the mode of the socket
 //! file: its owner, and root.
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tracing::{debug, warn};
+
+use crate::observe::AccessLog;
 
 use super::reload::Reloads;
 use super::upgrade::Upgrades;
@@ -82,7 +85,12 @@ pub enum AskError {
 ///
 /// # Errors
 /// A folder that is not there or may not be written to, or a thread that the system refuses.
-pub fn listen(path: &Path, reloads: Reloads, upgrades: Upgrades) -> io::Result<()> {
+pub fn listen(
+    path: &Path,
+    reloads: Reloads,
+    upgrades: Upgrades,
+    access_log: AccessLog,
+) -> io::Result<()> {
     // Made beside its place and renamed into it: nobody ever finds a socket that does not answer.
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
@@ -97,7 +105,8 @@ pub fn listen(path: &Path, reloads: Reloads, upgrades: Upgrades) -> io::Result<(
     thread::Builder::new().name("control".to_owned()).spawn(move || {
         for stream in listener.incoming() {
             // One after the other: what is asked for here is done one after the other as well.
-            let answered = stream.and_then(|stream| answer(&stream, &reloads, &upgrades));
+            let answered =
+                stream.and_then(|stream| answer(&stream, &reloads, &upgrades, &access_log));
             if let Err(error) = answered {
                 debug!(%error, "a question on the control socket came to nothing");
             }
@@ -107,7 +116,12 @@ pub fn listen(path: &Path, reloads: Reloads, upgrades: Upgrades) -> io::Result<(
     Ok(())
 }
 
-fn answer(mut stream: &UnixStream, reloads: &Reloads, upgrades: &Upgrades) -> io::Result<()> {
+fn answer(
+    mut stream: &UnixStream,
+    reloads: &Reloads,
+    upgrades: &Upgrades,
+    access_log: &AccessLog,
+) -> io::Result<()> {
     stream.set_read_timeout(Some(TALK_TIMEOUT))?;
     stream.set_write_timeout(Some(TALK_TIMEOUT))?;
     let mut word = String::new();
@@ -128,6 +142,10 @@ fn answer(mut stream: &UnixStream, reloads: &Reloads, upgrades: &Upgrades) -> io
                 // Before this process begins to end, which it does when `handed_over` goes.
                 return writeln!(stream, "{reply}");
             }
+            Err(why) => refusal(&why),
+        },
+        "reopen-logs" => match access_log.reopen() {
+            Ok(what) => json!({ "done": true, "changes": [what], "report": "" }),
             Err(why) => refusal(&why),
         },
         _ => refusal("this gateway does not know that word; is it of another version?\n"),

@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 
 use crate::config::{Problem, Report, Runtime, Severity};
 use crate::generation::{self, Files, Generation, Loaded};
+use crate::observe::access::Outlet;
 use crate::observe::logging;
 use crate::serve::Control;
 
@@ -227,12 +228,27 @@ impl Reloader {
         let log = generation.config.log.clone();
         let listeners = generation.config.listeners.clone();
         self.warn_of_what_stays(&generation, report);
+        // Before anything is in force: a log that cannot be written is no reason to be half done.
+        let access_log = generation.config.access_log.clone();
+        let outlet = if access_log.target == before.config.access_log.target {
+            Ok(None)
+        } else {
+            Outlet::open(&access_log.target.value).map(Some)
+        };
+        let outlet = match outlet {
+            Ok(outlet) => outlet,
+            Err(error) => {
+                report.error(&access_log.target.span, error.to_string());
+                return None;
+            }
+        };
         if let Err(error) = self.control.replace(generation) {
             let listener = listeners.iter().find(|one| one.address.value == error.address());
             let span = listener.map_or(0..0, |listener| listener.address.span.clone());
             report.error(&span, error.to_string());
             return None;
         }
+        self.control.access_log().replace(&access_log, outlet);
         if let Some(handle) = &self.log {
             handle.replace(&log);
         }

@@ -76,6 +76,7 @@ fn rights(purpose: Use, is_folder: bool) -> BitFlags<AccessFs> {
         Use::Start => read | AccessFs::Execute,
         // Made beside its place and renamed into it; removed when it is moved.
         Use::Listen => AccessFs::MakeSock | AccessFs::RemoveFile,
+        Use::Write => read | AccessFs::WriteFile | AccessFs::MakeReg,
         Use::Device => AccessFs::ReadFile | AccessFs::WriteFile,
     };
     if is_folder { rights } else { rights & AccessFs::from_file(HANDLED) }

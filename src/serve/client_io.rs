@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tracing::warn;
 
 use crate::forward::Answer;
 use crate::observe::RequestId;
@@ -16,10 +15,12 @@ use crate::tls::TlsStream;
 
 use super::activity::Activity;
 use super::linger::Linger;
+use super::standing::Standing;
 
 pub(super) struct ClientIo {
     stream: TlsStream,
     activity: Rc<Activity>,
+    standing: Rc<Standing>,
     /// An answer of ours in place of hyper's, and how much of it is written.
     substitute: Option<(Vec<u8>, usize)>,
     /// Set once the write side is closed.
@@ -27,8 +28,8 @@ pub(super) struct ClientIo {
 }
 
 impl ClientIo {
-    pub(super) fn new(stream: TlsStream, activity: Rc<Activity>) -> Self {
-        Self { stream, activity, substitute: None, linger: None }
+    pub(super) fn new(stream: TlsStream, activity: Rc<Activity>, standing: Rc<Standing>) -> Self {
+        Self { stream, activity, standing, substitute: None, linger: None }
     }
 
     /// Whether hyper is answering by itself; our answer then takes its place.
@@ -40,9 +41,7 @@ impl ClientIo {
             return false;
         };
         let (answer, id) = (Answer::for_status(status), RequestId::random());
-        let (status, code, _) = answer.parts();
-        let peer = self.stream.get_ref().0.peer_addr().ok().map(tracing::field::display);
-        warn!(target: "access", request_id = %id, peer, status = status.as_u16(), code, "a request could not be read");
+        self.standing.caller().0.unreadable(id, answer);
         let response = plain_response(answer, id);
         self.substitute = Some((response.into_bytes(), 0));
         true

@@ -159,8 +159,8 @@ async fn serve_http(
     http2: bool,
 ) {
     let activity = Rc::new(Activity::new(http2));
-    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity)));
     let standing = Rc::new(standing);
+    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing)));
     let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity));
     let (limits, timeouts) = (&site.limits, &site.timeouts);
     let ended = if http2 {

@@ -27,8 +27,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Door, OpenError, Place};
 use crate::generation::Generation;
+use crate::observe::access::Lost;
 use crate::observe::metrics::Metrics;
-use crate::observe::{Callers, Refusals, ReloadLog};
+use crate::observe::{AccessLog, Callers, Refusals, ReloadLog};
 use crate::tls::unix_now;
 
 pub use inherited::Inherited;
@@ -81,6 +82,8 @@ struct Shared {
     beats: Beats,
     /// What the workers count.
     metrics: Metrics,
+    /// Where access lines go.
+    access_log: AccessLog,
     /// What became of reloads.
     reloads: ReloadLog,
     /// Where operators look in.
@@ -138,6 +141,10 @@ impl admin::Gateway for Shared {
     fn reloads(&self) -> &ReloadLog {
         &self.reloads
     }
+
+    fn access_lines_lost(&self) -> Lost {
+        self.access_log.lost()
+    }
 }
 
 /// An accepted connection on its way to its worker.
@@ -168,25 +175,15 @@ pub struct Control {
 }
 
 impl Control {
-    /// Opens the listeners of a generation, to serve it on so many workers until `stop`.
+    /// Opens the listeners of a generation, to serve it on so many workers until `stop`. Sockets that are open
+    /// already are taken over.
     ///
     /// # Errors
     /// The first address that cannot be listened on.
     pub fn bind(
         generation: Arc<Generation>,
         workers: usize,
-        stop: Stop,
-    ) -> Result<Self, BindError> {
-        Self::bind_with(generation, workers, Vec::new(), stop)
-    }
-
-    /// The same, with sockets that are open already.
-    ///
-    /// # Errors
-    /// The first address that cannot be listened on.
-    pub fn bind_with(
-        generation: Arc<Generation>,
-        workers: usize,
+        access_log: AccessLog,
         mut inherited: Vec<Inherited>,
         stop: Stop,
     ) -> Result<Self, BindError> {
@@ -206,6 +203,7 @@ impl Control {
             callers: Callers::default(),
             beats: Beats::new(workers),
             metrics: Metrics::new(workers),
+            access_log,
             reloads: ReloadLog::default(),
             door: Door::default(),
             stop,
@@ -283,6 +281,11 @@ impl Control {
     /// Where operators can look in now.
     pub fn door(&self) -> Vec<Place> {
         self.shared.door.places()
+    }
+
+    /// Where access lines go.
+    pub fn access_log(&self) -> &AccessLog {
+        &self.shared.access_log
     }
 
     /// What became of reloads.
@@ -374,6 +377,7 @@ pub fn run(control: &Control) -> io::Result<()> {
     }
     shared.door.close();
     shared.refusals.flush();
+    shared.access_log.close();
     ended
 }
 

@@ -166,6 +166,7 @@ fn caller(
     }
     let headers =
         ClientIdentityHeaders::new(&verdict, config.client.mode, &config.identity_headers);
+    let endpoint = config.upstream.value.endpoint.to_string();
     Caller {
         generation,
         identity_headers: headers,
@@ -174,6 +175,9 @@ fn caller(
         peer: facts.peer,
         upstreams: Rc::clone(&worker.upstreams),
         counters: worker.counters.site(&name),
+        access_log: Rc::clone(&worker.access_log),
+        endpoint: Arc::from(endpoint),
+        site_name: Arc::from(name),
     }
 }
 

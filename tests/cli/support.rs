@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -191,13 +191,25 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        let (gateway, stdout, sender) = Self::spawn(command);
+        forward(stdout, sender);
+        gateway
+    }
+
+    /// The same, without anybody who reads its standard output: that is the test's.
+    pub fn start_unread(command: Command) -> (Self, ChildStdout) {
+        let (gateway, stdout, _) = Self::spawn(command);
+        (gateway, stdout)
+    }
+
+    fn spawn(mut command: Command) -> (Self, ChildStdout, Sender<String>) {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (sender, lines) = channel();
-        forward(child.stdout.take().unwrap(), sender.clone());
-        forward(child.stderr.take().unwrap(), sender);
-        Self { child, lines, log: Vec::new() }
+        forward(child.stderr.take().unwrap(), sender.clone());
+        let stdout = child.stdout.take().unwrap();
+        (Self { child, lines, log: Vec::new() }, stdout, sender)
     }
 
     /// Waits for a line that contains `text`.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use mtls_gateway::config::AccessField;
 use mtls_gateway::pki::Authority;
 use serde_json::Value;
 
@@ -79,6 +80,20 @@ fn the_examples_of_the_log_have_its_fields() {
         assert_eq!(fields(&example.text), documented(target));
     }
     assert_eq!(examples.len(), 5);
+}
+
+#[test]
+fn the_names_of_patterns_are_those_of_the_page() {
+    let page = reference("log.md");
+    let own = rows(section(&page, "Patterns"));
+    let own = own.iter().filter_map(|row| code(&row[0])?.strip_prefix('$'));
+    let mut known: Vec<_> = vec!["timestamp".to_owned()];
+    known.extend(
+        rows(section(&page, "`access`")).iter().filter_map(|row| code(&row[0]).map(str::to_owned)),
+    );
+    known.extend(own.map(str::to_owned));
+    let fields: Vec<_> = AccessField::ALL.iter().map(|field| field.as_str()).collect();
+    assert_eq!(known, fields);
 }
 
 fn documented(target: &str) -> BTreeSet<String> {

@@ -34,8 +34,8 @@ upstream = "http://127.0.0.1:8080"
 watch = false
 drain_timeout = "6s"
 
-[log]
-access = false
+[access_log]
+target = "off"
 """
 
 

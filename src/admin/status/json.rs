@@ -44,6 +44,10 @@ pub(in crate::admin) fn json(look: &Snapshot) -> Value {
             "suppressed": look.untold,
             "last": last.collect::<Vec<_>>(),
         },
+        "access_lines_dropped": {
+            "queue_full": look.lost.queue_full,
+            "write_failed": look.lost.write_failed,
+        },
         "reloads": {
             "applied": reloaded.applied,
             "refused": reloaded.refused,

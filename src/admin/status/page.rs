@@ -133,11 +133,12 @@ fn traffic(out: &mut String, look: &Snapshot, steps: &[Step]) {
     _ = write!(
         out,
         "</div><dl class=\"facts\"><div><dt>connections open</dt><dd>{}</dd></div><div><dt>accepted</dt><dd>{}</dd></div>\
-         <div><dt>requests</dt><dd>{}</dd></div><div><dt>refused</dt><dd>{}</dd></div></dl></section>",
+         <div><dt>requests</dt><dd>{}</dd></div><div><dt>refused</dt><dd>{}</dd></div><div><dt>access lines lost</dt><dd>{}</dd></div></dl></section>",
         look.connections_open,
         count(look.accepted),
         count(all),
         count(refused),
+        count(look.lost.all()),
     );
 }
 

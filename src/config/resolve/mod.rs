@@ -2,6 +2,7 @@
 //!
 //! One file a topic; each returns what it could make and leaves its problems in the report.
 
+mod access_log;
 mod admin;
 mod client;
 mod identity_headers;
@@ -31,6 +32,7 @@ pub(super) fn config(
     let top = reader.top(tree);
     let runtime = process::runtime(top.table("runtime"));
     let log = process::log(top.table("log"));
+    let access_log = access_log::access_log(top.table("access_log"), log.format, reader);
     let limits = process::limits(top.table("limits"));
     let warnings = process::warnings(top.table("warnings"));
     let listeners = listener::listeners(top.tables("listener"), reader);
@@ -42,8 +44,17 @@ pub(super) fn config(
         return Err(sites.judgeable);
     };
     let source = Arc::clone(source);
-    let sites = sites.judgeable;
-    Ok(Config { source, runtime, log, admin, limits, warnings, listeners, sites })
+    Ok(Config {
+        source,
+        runtime,
+        log,
+        access_log,
+        admin,
+        limits,
+        warnings,
+        listeners,
+        sites: sites.judgeable,
+    })
 }
 
 fn at_least_one(reader: &Reader<'_>, top: &Table<'_>, name: &str, why: &str) {

@@ -59,7 +59,6 @@ pub(super) fn log(mut table: Table<'_>) -> Log {
     Log {
         format: format.map_or(LogFormat::Text, |format| format.value),
         level: table.parsed("level", level).unwrap_or_else(|| Located::new(String::new(), 0..0)),
-        access: table.bool("access"),
         refusals_per_minute: table.integer_or_unlimited("refusals_per_minute", 1..=1_000_000),
     }
 }

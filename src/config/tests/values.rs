@@ -164,7 +164,8 @@ fn words_that_the_log_does_not_know_are_refused() {
     insta::assert_snapshot!(with(r#"[log]
 format = "xml"
 level = "verbose"
-access = "on""#), @r#"
+[runtime]
+watch = "on""#), @r#"
     gateway.toml:11:10: `format` knows no `xml`
       11 | format = "xml"
          |          ^^^^^
@@ -173,11 +174,11 @@ access = "on""#), @r#"
       12 | level = "verbose"
          |         ^^^^^^^^^
       fix:  write one of `off`, `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,mtls_gateway=debug`
-    gateway.toml:13:10: `access` must be `true` or `false`
-      13 | access = "on"
-         |          ^^^^
+    gateway.toml:14:9: `watch` must be `true` or `false`
+      14 | watch = "on"
+         |         ^^^^
       seen: a string, `"on"`
-      fix:  write `access = true`, without quotes
+      fix:  write `watch = true`, without quotes
     "#);
 }
 

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::config::Config;
+use crate::config::{AccessTarget, Config};
 
 /// What a place is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,8 +23,8 @@ pub(super) enum Use {
     Listen,
     /// Reading and writing a device.
     Device,
-    // What is written to, such as the folder of a log file, is a use of its own: `rights` in `sandbox` says what it
-    // may, `Needs::of` where.
+    /// Making files in it and writing to them.
+    Write,
 }
 
 /// Where certificates, CAs and the configuration usually are; what looking up names takes; credentials and what
@@ -82,7 +82,12 @@ impl Needs {
         for folder in sockets.filter_map(|socket| socket.parent()) {
             needs.add(folder, Use::Listen);
         }
-        // Made by systemd for this service: also for what a reload may want there.
+        if let AccessTarget::File(log) = &config.access_log.target.value {
+            needs.write(log);
+        }
+        // Where logs usually are, for what a reload may want there.
+        needs.add(Path::new("/var/log"), Use::Write);
+        // Made by systemd for this service: likewise.
         let folders = std::env::var_os("RUNTIME_DIRECTORY").unwrap_or_default();
         for folder in std::env::split_paths(&folders).filter(|folder| folder.is_absolute()) {
             needs.add(&folder, Use::Listen);
@@ -93,6 +98,14 @@ impl Needs {
     /// Each place with a use of it.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Path, Use)> {
         self.places.iter().map(|(path, purpose)| (path.as_path(), *purpose))
+    }
+
+    /// What it takes to write a file that somebody else may rename; or a device or pipe, which nobody does.
+    fn write(&mut self, path: &Path) {
+        match fs::metadata(path) {
+            Ok(there) if !there.is_file() => self.add(path, Use::Device),
+            _ => self.reach(path, Use::Write),
+        }
     }
 
     fn add(&mut self, path: &Path, purpose: Use) {

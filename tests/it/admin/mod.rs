@@ -26,7 +26,7 @@ use crate::support::upstream::{OK, Upstream};
 const TABLE: &str = "[admin]\naddress = \"127.0.0.1:0\"\n";
 
 /// An answer: its head as it came, and its body.
-struct Answer {
+pub struct Answer {
     head: String,
     body: String,
 }
@@ -40,12 +40,12 @@ impl Answer {
         self.head.lines().any(|there| there.eq_ignore_ascii_case(line))
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
     /// The value of the one sample that begins so.
-    fn metric(&self, begins: &str) -> f64 {
+    pub fn metric(&self, begins: &str) -> f64 {
         let mut values = self.body.lines().filter_map(|line| {
             let (name, value) = line.rsplit_once(' ')?;
             (!line.starts_with('#') && name.starts_with(begins)).then(|| value.parse().unwrap())
@@ -87,7 +87,7 @@ fn ask(gateway: &Gateway, method: &str, path: &str) -> Answer {
     ask_at(door(gateway), method, path)
 }
 
-fn look(gateway: &Gateway, path: &str) -> Answer {
+pub fn look(gateway: &Gateway, path: &str) -> Answer {
     let answer = ask(gateway, "GET", path);
     assert_eq!(answer.status(), 200, "{}\n{}", answer.head, answer.body);
     answer
