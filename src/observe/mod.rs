@@ -1,6 +1,7 @@
 //! What operators see: the log, its access lines, refusals, and what is counted. Nothing here decides anything.
 
 mod exchange;
+mod log_lines;
 pub mod logging;
 pub mod metrics;
 mod refusal;
@@ -9,6 +10,7 @@ mod reloads;
 pub mod terminal;
 
 pub use exchange::{Exchange, ExchangeFacts, Outcome, RequestId};
+pub use log_lines::LogLines;
 pub use refusal::{ConnectionFacts, RefusalEvent};
 pub use refusals::Refusals;
 pub use reloads::{Reload, ReloadLog, Reloaded};

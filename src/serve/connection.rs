@@ -317,6 +317,15 @@ async fn drive(
                 // The next turn asks how the connection stands now.
                 Expiry::Trust => standing.rings(),
                 Expiry::Idle if winding_down.is_none() => {
+                    activity.look_last(true);
+                    let polled = connection.as_mut().poll(cx);
+                    activity.look_last(false);
+                    if polled.is_ready() {
+                        return polled;
+                    }
+                    if activity.is_reading_head() {
+                        continue;
+                    }
                     connection.as_mut().wind_down();
                     winding_down = Some(Instant::now());
                 }
