@@ -7,6 +7,7 @@
 mod check;
 mod demo;
 mod explain;
+mod faults;
 mod reload;
 mod run;
 mod service;

@@ -86,6 +86,11 @@ impl Place {
         self.write("gateway.toml", &text)
     }
 
+    /// Whom a client is to trust, and what it shows: a certificate and its key.
+    pub fn of_callers(&self) -> (&str, &str) {
+        (&self.server_ca, &self.client)
+    }
+
     /// Sends one request with the client's certificate; the whole response.
     pub fn call(&self, gateway: SocketAddr) -> String {
         let exchange = async {
@@ -188,6 +193,11 @@ impl Gateway {
         let address = line[at..].trim_end_matches(|c: char| !c.is_ascii_digit());
         let end = address.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'));
         address[..end.unwrap_or(address.len())].parse().unwrap()
+    }
+
+    /// The number of the process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal, `TERM` or `INT`.
