@@ -125,11 +125,7 @@ fn a_listener_that_there_was_no_room_for_is_accepted_from_when_there_is() {
     let other = std::net::TcpListener::bind(any_port()).unwrap().local_addr().unwrap();
     let text = fs::read_to_string(&stage.config).unwrap();
     let more = format!("[[listener]]\naddress = \"{other}\"\n\n");
-    fs::write(
-        &stage.config,
-        format!("{more}{text}").replace("127.0.0.1:0", &stage.address.to_string()),
-    )
-    .unwrap();
+    fs::write(&stage.config, more + &text).unwrap();
     // Files are read one at a time; the new socket takes the same place, and its copy finds none.
     stage.leave_room_for(1);
     stage.gateway.signal("HUP");
