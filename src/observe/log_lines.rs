@@ -1,6 +1,7 @@
 //! Lines of the log on their way to standard error. Whoever logs never waits: a journal that is stuck, a pipe that nobody
 //! reads or a disk that is full costs lines and not calls. One thread writes; what waits for it is bounded, and what
-//! did not fit, or could not be written, is counted and told as soon as there is room again.
+//! did not fit, or could not be written, is counted and told as soon as there is room again. (tracing-appender also has a
+//! thread that writes; it bounds lines and not bytes, and of a disk that is full it says nothing.)
 
 use std::collections::VecDeque;
 use std::io::{self, Write};

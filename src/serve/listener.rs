@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, error};
 
 use crate::config;
@@ -165,7 +165,7 @@ fn share_port(new: &Socket, old: &[&Listening], is_shared: bool) -> io::Result<(
 pub(super) async fn accept(workers: Vec<UnboundedSender<Accepted>>, shared: Arc<Shared>) {
     let mut acceptor = Acceptor { workers, shared: Arc::clone(&shared), next: 0, from: 0 };
     let mut open = Vec::new();
-    let mut are_all_open = acceptor.relisten(&mut open);
+    let mut again_at = acceptor.relisten(&mut open);
     let mut complaints = Complaints::default();
     loop {
         // Room first: without it, connections wait in the kernel and not in memory of ours.
@@ -176,12 +176,12 @@ pub(super) async fn accept(workers: Vec<UnboundedSender<Accepted>>, shared: Arc<
         let accepted = tokio::select! {
             accepted = accepted => accepted,
             () = shared.relisten.notified() => {
-                are_all_open = acceptor.relisten(&mut open);
+                again_at = acceptor.relisten(&mut open);
                 continue;
             }
-            // Clients wait at a listener that nobody accepts from.
-            () = sleep(RETRY_INTERVAL), if !are_all_open => {
-                are_all_open = acceptor.relisten(&mut open);
+            // Clients wait at a listener that nobody accepts from. However many come to others, its time comes.
+            () = sleep_until(again_at.unwrap_or_else(Instant::now)), if again_at.is_some() => {
+                again_at = acceptor.relisten(&mut open);
                 continue;
             }
             () = shared.stop.drain.cancelled() => break,
@@ -221,8 +221,9 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    /// Takes over what is to be listened on now, and closes the rest; whether the system had room for all of it.
-    fn relisten(&mut self, open: &mut Vec<Open>) -> bool {
+    /// Takes over what is to be listened on now, and closes the rest; when to try again, if the system had no room for
+    /// all of it.
+    fn relisten(&mut self, open: &mut Vec<Open>) -> Option<Instant> {
         let mut wanted = Vec::new();
         let shared = Arc::clone(&self.shared);
         let listening = shared.listening.lock().unwrap_or_else(PoisonError::into_inner);
@@ -246,7 +247,7 @@ impl Acceptor {
         for old in std::mem::replace(open, wanted) {
             self.close(old);
         }
-        are_all_open
+        (!are_all_open).then(|| Instant::now() + RETRY_INTERVAL)
     }
 
     /// Closes a listener. What came in before is served: closing the socket would reset what waits in its queue.
