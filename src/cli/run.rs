@@ -10,7 +10,7 @@ use crate::admin::OpenError;
 use crate::app::{App, Bound};
 use crate::config::{Palette, Runtime};
 use crate::generation::{Generation, Loaded};
-use crate::observe::logging;
+use crate::observe::{LogLines, logging};
 use crate::process::{
     self, Duties, Needs, Predecessor, Program, Reloads, Sandbox, Service, Upgrades,
 };
@@ -27,6 +27,19 @@ const KNOCKS_MAX: usize = 50;
 pub(super) fn run(config: &Chosen) -> Exit {
     // Before the first key is read.
     process::forbid_dumps();
+    let log = match LogLines::to_standard_error() {
+        Ok(log) => log,
+        Err(error) => {
+            print_error(&format!("no thread can be started: {error}\n"));
+            return Exit::Runtime;
+        }
+    };
+    let exit = run_logged(config, &log);
+    log.flush();
+    exit
+}
+
+fn run_logged(config: &Chosen, log: &LogLines) -> Exit {
     let (inherited, problems) = process::sockets_of_systemd();
     let (predecessor, inherited) = match Predecessor::of_this_process() {
         Ok(Some((predecessor, handed))) => (Some(predecessor), handed),
@@ -36,7 +49,7 @@ pub(super) fn run(config: &Chosen) -> Exit {
             return Exit::Runtime;
         }
     };
-    let ready = match prepare(config, inherited, &problems, predecessor.as_ref()) {
+    let ready = match prepare(config, log, inherited, &problems, predecessor.as_ref()) {
         Ok(ready) => ready,
         Err(Refused { exit, why }) => {
             if let Some(predecessor) = predecessor {
@@ -80,6 +93,7 @@ struct Ready {
 /// Loads everything, opens the listeners, and waits for whoever served before to let go.
 fn prepare(
     config: &Chosen,
+    log: &LogLines,
     inherited: Vec<Inherited>,
     problems: &[String],
     predecessor: Option<&Predecessor>,
@@ -90,7 +104,7 @@ fn prepare(
         let why = start::render(&report, Palette::PLAIN);
         return Err(Refused { exit: Exit::Configuration, why });
     };
-    let log = logging::start(&generation.config.log).map_err(|error| {
+    let log = logging::start(&generation.config.log, log).map_err(|error| {
         // The configured level has been read before, so that only the environment is left.
         let why = format!(
             "the environment's RUST_LOG is no filter that can be read\n  seen: {error}\n  \

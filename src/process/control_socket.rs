@@ -4,7 +4,7 @@
 //! One word a connection, answered by one JSON object. Who may connect is decided by the mode of the socket
 //! file: its owner, and root.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -28,6 +28,9 @@ const WORD_BYTES_MAX: u64 = 64;
 
 /// How long whoever connects may take to say it, and to read the answer.
 const TALK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long accepting rests when the system has no room for another connection.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a reload may take before whoever asked for it gives up: more than it can.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -103,17 +106,56 @@ pub fn listen(
     fs::set_permissions(&beside, Permissions::from_mode(0o600))?;
     fs::rename(&beside, path)?;
     thread::Builder::new().name("control".to_owned()).spawn(move || {
-        for stream in listener.incoming() {
+        let mut spare = Spare::default();
+        let mut has_complained = false;
+        loop {
             // One after the other: what is asked for here is done one after the other as well.
-            let answered =
-                stream.and_then(|stream| answer(&stream, &reloads, &upgrades, &access_log));
-            if let Err(error) = answered {
-                debug!(%error, "a question on the control socket came to nothing");
+            let answered = spare
+                .accept(&listener)
+                .map(|stream| answer(&stream, &reloads, &upgrades, &access_log));
+            match answered {
+                Ok(answered) => {
+                    has_complained = false;
+                    if let Err(error) = answered {
+                        debug!(%error, "a question on the control socket came to nothing");
+                    }
+                }
+                Err(error) => {
+                    if !has_complained {
+                        warn!(%error, "whoever asks on the control socket waits");
+                    }
+                    has_complained = true;
+                    rest();
+                }
             }
         }
-        warn!("the control socket has closed");
     })?;
     Ok(())
+}
+
+/// A file descriptor held back: when clients have all others, whoever asks what is wrong still gets an answer.
+#[derive(Default)]
+struct Spare(Option<File>);
+
+impl Spare {
+    fn accept(&mut self, listener: &UnixListener) -> io::Result<UnixStream> {
+        if self.0.is_none() {
+            self.0 = File::open("/dev/null").ok();
+        }
+        let accepted = listener.accept().or_else(|error| {
+            // Whatever the error is: once more with one that is free.
+            self.0.take().map_or(Err(error), |spare| {
+                drop(spare);
+                listener.accept()
+            })
+        });
+        accepted.map(|(stream, _)| stream)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "nobody tells when a file descriptor becomes free")]
+fn rest() {
+    thread::sleep(PAUSE);
 }
 
 fn answer(

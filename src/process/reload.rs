@@ -7,6 +7,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,6 +57,8 @@ pub struct Outcome {
 #[derive(Clone)]
 pub struct Reloads {
     requests: SyncSender<Request>,
+    /// Somebody who does not wait has asked already: a storm of signals leaves room for those who wait.
+    is_asked: Arc<AtomicBool>,
 }
 
 /// Whoever asks may want to hear what came of it.
@@ -64,6 +67,9 @@ type Request = Option<SyncSender<Arc<Outcome>>>;
 impl Reloads {
     /// Asks for a reload without waiting. With as many waiting already as can, one of those will do.
     pub fn ask(&self) {
+        if self.is_asked.swap(true, Ordering::AcqRel) {
+            return;
+        }
         match self.requests.try_send(None) {
             Ok(()) | Err(TrySendError::Full(_)) => {}
             Err(TrySendError::Disconnected(_)) => {
@@ -93,11 +99,13 @@ pub fn start(
 ) -> io::Result<Reloads> {
     let (requests, receiver) = sync_channel(REQUESTS_MAX);
     let started = control.generation().config.runtime.clone();
+    let is_asked = Arc::<AtomicBool>::default();
+    let asked = Arc::clone(&is_asked);
     thread::Builder::new().name("reload".to_owned()).spawn(move || {
         let reloader = Reloader { control, path, files, touched: None, log, service, started };
-        reloader.run(&receiver);
+        reloader.run(&receiver, &asked);
     })?;
-    Ok(Reloads { requests })
+    Ok(Reloads { requests, is_asked })
 }
 
 struct Reloader {
@@ -114,10 +122,12 @@ struct Reloader {
 }
 
 impl Reloader {
-    fn run(mut self, requests: &Receiver<Request>) {
+    fn run(mut self, requests: &Receiver<Request>, is_asked: &AtomicBool) {
         loop {
             match requests.recv_timeout(WATCH_INTERVAL) {
                 Ok(first) => {
+                    // Who asks from here on asks for another.
+                    is_asked.store(false, Ordering::Release);
                     let mut asked = vec![first];
                     asked.extend(requests.try_iter());
                     let outcome = Arc::new(self.reload_and_note());

@@ -3,10 +3,12 @@
 //! gives to what it cannot parse, and it closes so that the last words arrive.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::forward::Answer;
@@ -45,6 +47,13 @@ impl ClientIo {
         let response = plain_response(answer, id);
         self.substitute = Some((response.into_bytes(), 0));
         true
+    }
+
+    /// Whether the kernel has bytes of the client. The runtime tells of them once for all connections and then runs
+    /// these in turn: while a thousand are closed, a request of the last of them lies there for a while.
+    fn has_unread(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        SockRef::from(self.stream.get_ref().0).peek(&mut byte).is_ok_and(|count| count > 0)
     }
 
     fn poll_substitute(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -96,7 +105,8 @@ impl AsyncRead for ClientIo {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
+        let is_asked = self.activity.is_last_look() && result.is_pending() && self.has_unread();
+        if buffer.filled().len() > before || is_asked {
             self.activity.read();
         }
         result

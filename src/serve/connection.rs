@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
@@ -287,8 +287,13 @@ async fn drive(
         entry.enter(cx);
         loop {
             if winding_down.is_none() && is_to_end(worker, standing, activity) {
-                connection.as_mut().wind_down();
-                winding_down = Some(Instant::now());
+                if let Poll::Ready(ended) = look_last(connection.as_mut(), activity, cx) {
+                    return Poll::Ready(ended);
+                }
+                if is_to_end(worker, standing, activity) {
+                    connection.as_mut().wind_down();
+                    winding_down = Some(Instant::now());
+                }
             }
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
                 return Poll::Ready(ended);
@@ -322,6 +327,12 @@ async fn drive(
                 // The next turn asks how the connection stands now.
                 Expiry::Trust => standing.rings(),
                 Expiry::Idle if winding_down.is_none() => {
+                    if let Poll::Ready(ended) = look_last(connection.as_mut(), activity, cx) {
+                        return Poll::Ready(ended);
+                    }
+                    if activity.is_reading_head() {
+                        continue;
+                    }
                     connection.as_mut().wind_down();
                     winding_down = Some(Instant::now());
                 }
@@ -334,6 +345,18 @@ async fn drive(
         }
     })
     .await
+}
+
+/// Takes what has come by now before a connection is told to end: a request that was sent in time is answered.
+fn look_last(
+    connection: Pin<&mut impl HttpConnection>,
+    activity: &Activity,
+    cx: &mut Context<'_>,
+) -> Poll<hyper::Result<()>> {
+    activity.look_last(true);
+    let polled = connection.poll(cx);
+    activity.look_last(false);
+    polled
 }
 
 /// Whether a connection must not begin anything new.

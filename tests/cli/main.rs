@@ -8,6 +8,7 @@ mod access_log;
 mod check;
 mod demo;
 mod explain;
+mod faults;
 mod keys;
 mod memory;
 mod reload;

@@ -92,6 +92,11 @@ impl Place {
         client::connect(stream, "localhost", server_ca, Some(&self.client)).await.unwrap()
     }
 
+    /// Whom a client is to trust, and what it shows: a certificate and its key.
+    pub fn of_callers(&self) -> (&str, &str) {
+        (&self.server_ca, &self.client)
+    }
+
     /// Sends one request with the client's certificate; the whole response.
     pub fn call(&self, gateway: SocketAddr) -> String {
         let exchange = async {
@@ -234,7 +239,7 @@ impl Gateway {
         address[..end.unwrap_or(address.len())].parse().unwrap()
     }
 
-    /// Its number.
+    /// The number of the process.
     pub fn process(&self) -> u32 {
         self.child.id()
     }

@@ -20,6 +20,7 @@ mod legacy;
 mod material;
 mod process;
 mod python;
+mod race;
 mod revocation;
 mod s_client;
 mod stage;

@@ -80,7 +80,7 @@ pub fn read(pipe: PipeReader) {
                 value.as_str().map_or_else(|| value.to_string(), str::to_owned)
             };
             let fields = fields.filter_map(|name| Some((name, shown(line.get(name)?)))).collect();
-            EVENTS.lock().unwrap().push(Event { target: "access", fields });
+            EVENTS.lock().unwrap().push(Event { target: "access", level: Level::INFO, fields });
             NEWS.notify_all();
         }
     });
