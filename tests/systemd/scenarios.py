@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from load import Load, call, h2_client
+from load import PLACE, Load, call, h2_client
 from stage import (CONFIG, DROP_INS, GOOD, SYSTEM, App, TcpServer, UnixServer, app, await_another, await_that,
                    certificates, main_pid, run, shown, systemctl)
 
