@@ -4,6 +4,7 @@
 //! [`model`](Config), `report` says what is wrong and `render` how that looks. Certificates and keys are
 //! read later, by the TLS layer, into the same [`Report`].
 
+mod canonical_path;
 mod foreign;
 pub mod keys;
 mod load;
@@ -19,11 +20,13 @@ mod tests;
 mod units;
 mod unknown;
 
+pub use canonical_path::{Ambiguous, CanonicalPath};
 pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
 pub use model::{
-    Admin, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage,
-    IdentityFormat, IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, OnDoubt, Runtime,
-    ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
+    Action, Admin, Answers, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint,
+    ExtendedKeyUsage, HeaderRules, IdentityFormat, IdentityHeaders, Legacy, Limits, Listener, Log,
+    LogFormat, OnDoubt, Piece, Proxy, Route, RouteClient, RoutePath, Runtime, ServerName, Site,
+    SiteLimits, Template, Timeouts, Tls, TlsVersion, Upstream,
 };
 pub use render::{Palette, Rendered};
 pub use report::{Located, Place, Problem, Report, Severity, Source};

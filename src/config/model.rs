@@ -12,11 +12,15 @@ use std::time::Duration;
 
 use super::report::{Located, Source};
 
+mod answers;
 mod client;
+mod route;
 
+pub use answers::{Answers, Piece, Template};
 pub use client::{
     CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt,
 };
+pub use route::{Action, HeaderRules, Proxy, Route, RouteClient, RoutePath};
 
 /// One whole `gateway.toml`.
 #[derive(Debug)]
@@ -111,6 +115,12 @@ pub struct Site {
     pub client_ca: Vec<Located<PathBuf>>,
     /// The app.
     pub upstream: Located<Upstream>,
+    /// Whether encoded slashes in a path are bytes like others; without it, a site with routes refuses them.
+    pub encoded_slashes: bool,
+    /// `[[site.route]]` in the order of the file, and at the end the site itself, which takes every request.
+    pub routes: Vec<Located<Route>>,
+    /// `[site.answers]`
+    pub answers: Answers,
     /// `[site.client]`
     pub client: Client,
     /// `[site.identity_headers]`
@@ -127,6 +137,11 @@ impl Site {
     /// The newest TLS version that is spoken. RSA keys below 2048 bits cannot be verified with in TLS 1.3.
     pub fn tls_version_max(&self) -> TlsVersion {
         if self.client.accepts(Legacy::Rsa1024) { TlsVersion::V1_2 } else { TlsVersion::V1_3 }
+    }
+
+    /// The routes that the file writes.
+    pub fn written_routes(&self) -> &[Located<Route>] {
+        self.routes.split_last().map_or(&[], |(_, written)| written)
     }
 }
 

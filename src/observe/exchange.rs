@@ -40,6 +40,8 @@ pub enum Outcome {
     Answered(&'static str),
     /// The upstream's response was cut short; what happened.
     Truncated(String),
+    /// Closed without an answer, as its route says.
+    Dropped,
     /// The client went away, or its connection broke, before the end.
     Aborted,
 }
@@ -173,6 +175,7 @@ impl Drop for Exchange {
             Outcome::Complete => ("complete", "", ""),
             Outcome::Answered(code) => ("answered", *code, ""),
             Outcome::Truncated(what) => ("truncated", "", what.as_str()),
+            Outcome::Dropped => ("dropped", "", ""),
             Outcome::Aborted => ("aborted", "", ""),
         };
         let cause = self.cause.borrow();

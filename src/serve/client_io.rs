@@ -2,15 +2,21 @@
 //! the connection's [`Activity`], it puts the gateway's JSON in place of the bare answers that hyper
 //! gives to what it cannot parse, and it closes so that the last words arrive.
 
+use std::fmt::Write as _;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::{Response, Version};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::warn;
 
 use crate::forward::Answer;
+use crate::generation::Site;
 use crate::observe::RequestId;
 use crate::tls::TlsStream;
 
@@ -20,6 +26,8 @@ use super::linger::Linger;
 pub(super) struct ClientIo {
     stream: TlsStream,
     activity: Rc<Activity>,
+    /// Whose words its answers are in.
+    site: Arc<Site>,
     /// An answer of ours in place of hyper's, and how much of it is written.
     substitute: Option<(Vec<u8>, usize)>,
     /// Set once the write side is closed.
@@ -27,8 +35,8 @@ pub(super) struct ClientIo {
 }
 
 impl ClientIo {
-    pub(super) fn new(stream: TlsStream, activity: Rc<Activity>) -> Self {
-        Self { stream, activity, substitute: None, linger: None }
+    pub(super) fn new(stream: TlsStream, activity: Rc<Activity>, site: Arc<Site>) -> Self {
+        Self { stream, activity, site, substitute: None, linger: None }
     }
 
     /// Whether hyper is answering by itself; our answer then takes its place.
@@ -43,8 +51,8 @@ impl ClientIo {
         let (status, code, _) = answer.parts();
         let peer = self.stream.get_ref().0.peer_addr().ok().map(tracing::field::display);
         warn!(target: "access", request_id = %id, peer, status = status.as_u16(), code, "a request could not be read");
-        let response = plain_response(answer, id);
-        self.substitute = Some((response.into_bytes(), 0));
+        let response = answer.response(id, &self.site.config.answers, Version::HTTP_11);
+        self.substitute = Some((written(&response).into_bytes(), 0));
         true
     }
 
@@ -65,16 +73,20 @@ impl ClientIo {
 }
 
 /// A whole response of the gateway's own for HTTP/1.1, after which the connection closes.
-pub(super) fn plain_response(answer: Answer, id: RequestId) -> String {
-    let (status, ..) = answer.parts();
-    let body = answer.body(id);
-    format!(
-        "HTTP/1.1 {} {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-         connection: close\r\n\r\n{body}",
+pub(super) fn written(response: &Response<Bytes>) -> String {
+    let (status, body) = (response.status(), response.body());
+    let mut text = format!(
+        "HTTP/1.1 {} {}\r\n",
         status.as_u16(),
-        status.canonical_reason().unwrap_or_default(),
-        body.len(),
-    )
+        status.canonical_reason().unwrap_or_default()
+    );
+    for (name, value) in response.headers().iter().filter(|(name, _)| **name != CONNECTION) {
+        // Writing to a String cannot fail.
+        _ = write!(text, "{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
+    }
+    _ = write!(text, "content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    text.push_str(&String::from_utf8_lossy(body));
+    text
 }
 
 /// The status, if `bytes` are exactly what hyper answers by itself: a head with no body and only the

@@ -25,6 +25,7 @@ mod refusals;
 mod reload;
 mod resumption;
 mod revocation;
+mod routes;
 mod rules;
 mod shutdown;
 mod smuggling;

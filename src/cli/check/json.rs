@@ -60,6 +60,7 @@ fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
     let legacy = site.config.client.accept_legacy.iter();
     let upstream = &site.config.upstream.value;
     let formats = site.config.identity_headers.formats.iter();
+    let routes = site.config.written_routes().iter();
     json!({
         "server_names": names,
         "default": site.number == 0,
@@ -74,6 +75,7 @@ fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
         "crl": site.facts.lists.iter().map(list).collect::<Vec<_>>(),
         "allow": site.config.client.allow.iter().map(rule).collect::<Vec<_>>(),
         "deny": site.config.client.deny.iter().map(rule).collect::<Vec<_>>(),
+        "routes": routes.map(|route| route.value.to_string()).collect::<Vec<_>>(),
         "identity_headers": formats.map(|format| format.as_str()).collect::<Vec<_>>(),
         "upstream": {
             "address": format!("{}{}", upstream.endpoint, upstream.base),

@@ -94,6 +94,9 @@ impl Page {
         let formats = site.config.identity_headers.formats.iter();
         let formats: Vec<_> = formats.map(|format| format.as_str()).collect();
         self.fact("identity headers", &formats.join(", "));
+        for (number, route) in site.config.written_routes().iter().enumerate() {
+            self.fact(if number == 0 { "routes" } else { "" }, &route.value.to_string());
+        }
         self.upstream(site, reached);
     }
 

@@ -3,13 +3,17 @@
 //! One file a topic; each returns what it could make and leaves its problems in the report.
 
 mod admin;
+mod answers;
 mod client;
+mod header_rules;
 mod identity_headers;
 mod legacy;
 mod listener;
 mod process;
+mod route;
 mod server_name;
 mod site;
+mod template;
 mod trust;
 mod upstream;
 

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use super::answers::answers;
 use super::client::client;
 use super::identity_headers::identity_headers;
 use super::legacy;
+use super::route::{OfSite, routes};
 use super::server_name::server_name;
 use super::trust;
 use super::upstream::{is_local, upstream};
@@ -67,16 +69,31 @@ fn site(
     legacy::version(&client, tls.version_min, version_span, reader);
     let timeouts = timeouts(table.table("timeouts"));
     let limits = limits(table.table("limits"));
+    let answers = answers(table.table("answers"), reader);
+    let encoded_slashes = table.parsed("encoded_slashes", refuse_or_keep);
+    let is_named = server_names.is_some() && upstream.is_some();
+    // Stands in so that the site's files can be judged; an incomplete site is never served.
+    let upstream = upstream.unwrap_or_else(|| Located::new(nowhere(), 0..0));
+    let of_site =
+        OfSite { upstream: &upstream, limits: &limits, timeouts: &timeouts, mode: client.mode };
+    let judge = |upstream: &Located<Upstream>| {
+        if !allow_plaintext {
+            stays_here(upstream, reader);
+        }
+    };
+    let routes = routes(table.tables("route"), &of_site, judge, reader);
     table.finish();
-    let is_complete = server_names.is_some() && upstream.is_some();
+    let is_complete = is_named && routes.is_some();
     let site = || {
         Some(Site {
             server_names: server_names.unwrap_or_default(),
             certificate: certificate?,
             private_key: private_key?,
             client_ca: client_ca?,
-            // Stands in so that the site's files can be judged; an incomplete site is never served.
-            upstream: upstream.unwrap_or_else(|| Located::new(nowhere(), 0..0)),
+            upstream,
+            encoded_slashes: encoded_slashes.is_some_and(|word| word.value),
+            routes: routes.unwrap_or_default(),
+            answers,
             client,
             identity_headers,
             tls,
@@ -140,6 +157,17 @@ fn tls(mut table: Table<'_>) -> Tls {
         version_min: version_min.map_or(TlsVersion::V1_2, |version| version.value),
         resumption: resumption.is_none_or(|resumption| resumption.value),
         session_lifetime: table.duration("session_lifetime"),
+    }
+}
+
+fn refuse_or_keep(text: &str) -> Result<bool, Wrong> {
+    match text {
+        "refuse" => Ok(false),
+        "keep" => Ok(true),
+        _ => Err(Wrong::new(
+            format!("`encoded_slashes` knows no `{text}`"),
+            "write `\"refuse\"`, or `\"keep\"` where they are part of names for the app",
+        )),
     }
 }
 

@@ -5,6 +5,7 @@ mod everything;
 mod keys_and_tables;
 mod loading;
 mod resolving;
+mod routes;
 mod rules;
 mod shipped_file;
 mod syntax;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::config::{
-    Client, Endpoint, IdentityFormat, IdentityHeaders, Located, Report, ServerName, Site,
+    Answers, Client, Endpoint, IdentityFormat, IdentityHeaders, Located, Report, ServerName, Site,
     SiteLimits, Source, Timeouts, Tls, TlsVersion, Upstream,
 };
 
@@ -79,6 +79,9 @@ impl Lab {
                 },
                 0..0,
             ),
+            encoded_slashes: false,
+            routes: Vec::new(),
+            answers: Answers::default(),
             client: Client::of_defaults(),
             identity_headers: IdentityHeaders {
                 formats: vec![IdentityFormat::XSsl],
