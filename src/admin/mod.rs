@@ -21,6 +21,7 @@ use std::sync::Arc;
 use crate::generation::Generation;
 use crate::observe::metrics::Metrics;
 use crate::observe::{Refusals, ReloadLog};
+use crate::upstream::EndpointStates;
 
 pub use door::{Door, OpenError, Place};
 pub use metrics::{FAMILIES, Family};
@@ -45,6 +46,9 @@ pub trait Gateway: Send + Sync + 'static {
     fn refusals(&self) -> &Refusals;
     /// What was counted.
     fn metrics(&self) -> &Metrics;
+
+    /// What is known of the endpoints of apps.
+    fn endpoint_states(&self) -> &EndpointStates;
     /// What became of reloads.
     fn reloads(&self) -> &ReloadLog;
 }

@@ -53,6 +53,7 @@ pub const TABLES: &[TableSpec] = &[
     TableSpec { path: "site.tls", many: false },
     TableSpec { path: "site.timeouts", many: false },
     TableSpec { path: "site.limits", many: false },
+    TableSpec { path: "upstream", many: true },
     TableSpec { path: "admin", many: false },
     TableSpec { path: "limits", many: false },
     TableSpec { path: "log", many: false },
@@ -161,6 +162,8 @@ pub const KEYS: &[Key] = &[
     Key { table: "site.timeouts", name: "response_header_timeout", unset: Default(r#""60s""#) },
     Key { table: "site.timeouts", name: "exchange_timeout", unset: Default(r#""none""#) },
     Key { table: "site.timeouts", name: "upstream_idle_timeout", unset: Default(r#""1s""#) },
+    Key { table: "site.timeouts", name: "hold_timeout", unset: Default(r#""none""#) },
+    Key { table: "site.timeouts", name: "callback_budget", unset: Default(r#""none""#) },
 
     Key { table: "site.limits", name: "header_bytes_max", unset: Default(r#""32KiB""#) },
     Key { table: "site.limits", name: "header_count_max", unset: Default("100") },
@@ -168,6 +171,16 @@ pub const KEYS: &[Key] = &[
     Key { table: "site.limits", name: "streams_max", unset: Default("128") },
     Key { table: "site.limits", name: "sessions_max", unset: Default("4096") },
     Key { table: "site.limits", name: "upstream_idle_max", unset: Default("64") },
+    Key { table: "site.limits", name: "held_requests_max", unset: Default("1000") },
+
+    Key { table: "upstream", name: "name", unset: Required(r#""app""#) },
+    Key { table: "upstream", name: "endpoints", unset: Required(r#"["http://127.0.0.1:8080", "http://127.0.0.1:8081 weight=2", "unix:/run/app.sock backup"]"#) },
+    Key { table: "upstream", name: "balance", unset: Default(r#""least_connections""#) },
+    Key { table: "upstream", name: "connections_max", unset: Default(r#""unlimited""#) },
+    Key { table: "upstream", name: "failures_max", unset: Default("3") },
+    Key { table: "upstream", name: "ejection_time", unset: Default(r#""10s""#) },
+    Key { table: "upstream", name: "slow_start", unset: Default(r#""none""#) },
+    Key { table: "upstream", name: "retry", unset: Default(r#""unsent""#) },
 
     Key { table: "admin", name: "address", unset: Optional(r#""127.0.0.1:9443""#) },
     Key { table: "admin", name: "socket", unset: Optional(r#""/run/mtls-gateway/admin.sock""#) },
@@ -224,6 +237,11 @@ pub fn table(path: &str) -> Option<&'static TableSpec> {
 /// The tables that stand directly in the table of this path.
 pub fn tables_in(path: &str) -> impl Iterator<Item = &'static TableSpec> {
     TABLES.iter().filter(move |table| table.parent() == path && !table.path.is_empty())
+}
+
+/// The tables that no file can do without.
+pub fn needed() -> impl Iterator<Item = &'static TableSpec> {
+    ["listener", "site"].into_iter().filter_map(table)
 }
 
 /// The keys of the table of this path.

@@ -23,10 +23,11 @@ mod unknown;
 pub use canonical_path::{Ambiguous, CanonicalPath};
 pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
 pub use model::{
-    Action, Admin, Answers, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint,
-    ExtendedKeyUsage, HeaderRules, IdentityFormat, IdentityHeaders, Legacy, Limits, Listener, Log,
-    LogFormat, OnDoubt, Piece, Proxy, Route, RouteClient, RoutePath, Runtime, ServerName, Site,
-    SiteLimits, Template, Timeouts, Tls, TlsVersion, Upstream,
+    Action, Admin, Answers, Balance, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing,
+    Endpoint, ExtendedKeyUsage, HashKey, HeaderRules, IdentityFormat, IdentityHeaders, Legacy,
+    Limits, Listener, Log, LogFormat, Member, OnDoubt, Piece, Proxy, Retry, Route, RouteClient,
+    RoutePath, Runtime, ServerName, Site, SiteLimits, Template, Timeouts, Tls, TlsVersion,
+    Upstream,
 };
 pub use render::{Palette, Rendered};
 pub use report::{Located, Place, Problem, Report, Severity, Source};

@@ -14,6 +14,8 @@ use super::body::Progress;
 pub(super) struct Deadlines<'a> {
     pub(super) started: Instant,
     pub(super) timeouts: &'a Timeouts,
+    /// When the caller needs an answer, and how long that was.
+    pub(super) due: Option<(Instant, Duration)>,
 }
 
 impl Deadlines<'_> {
@@ -48,9 +50,8 @@ impl Deadlines<'_> {
         } else {
             (progress.moved.get() + idle, idle)
         };
-        match self.timeouts.exchange_timeout {
-            Some(limit) if self.started + limit < at => (self.started + limit, limit),
-            _ => (at, limit),
-        }
+        let whole = self.timeouts.exchange_timeout.map(|limit| (self.started + limit, limit));
+        let ends = [Some((at, limit)), whole, self.due].into_iter().flatten();
+        ends.min_by_key(|(at, _)| *at).unwrap_or((at, limit))
     }
 }

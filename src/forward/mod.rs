@@ -9,6 +9,7 @@ mod reply;
 mod request;
 mod response;
 mod route;
+mod sending;
 mod watched;
 
 use std::net::SocketAddr;
@@ -22,16 +23,15 @@ use http::uri::PathAndQuery;
 use http::{Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use crate::config::{self, Action, Proxy, Route, ServerName, Timeouts};
 use crate::generation::{Generation, Site};
 use crate::observe::metrics::SiteCounters;
 use crate::observe::{Exchange, ExchangeFacts, Outcome, RequestId};
 use crate::policy::{self, Permit, Reason, Verdict};
-use crate::upstream::{Failure, Lease, Options, SendError, Upstreams};
+use crate::upstream::{Lease, Upstreams};
 
 pub use body::{BodyError, RequestBody};
 pub use headers::client_identity::{ClientIdentityHeaders, TooLong};
@@ -40,7 +40,7 @@ pub use reply::Answer;
 pub use watched::WatchedBody;
 
 use body::{Progress, ResponseBody};
-use deadlines::Deadlines;
+use sending::Sending;
 
 /// How long a client that expects `100 Continue` is kept waiting for an app that says nothing.
 const EXPECTATION_TIMEOUT: Duration = Duration::from_secs(1);
@@ -64,18 +64,20 @@ pub struct Caller {
 }
 
 /// Serves one request. `lost` is why the caller is not trusted any more; then it gets an answer that says so.
-/// `on_end` runs when the exchange is over, however it ends.
+/// The client has waited for `head_start` already, for its handshake. `on_end` runs when the exchange is over, however it ends.
 pub async fn exchange(
     caller: Rc<Caller>,
     lost: Option<Reason>,
     request: Request<Incoming>,
+    head_start: Duration,
     on_end: impl FnOnce() + 'static,
 ) -> Result<Response<WatchedBody>, Dropped> {
     let version = request.version();
     let exchange = begin(&caller, &request, on_end);
+    let since = exchange.started().checked_sub(head_start).unwrap_or(exchange.started());
     let progress = Rc::new(Progress::of(request.body()));
     let replied = match lost {
-        None => reply_to(&caller, &exchange, request, &progress).await,
+        None => reply_to(&caller, &exchange, request, &progress, since).await,
         Some(reason) => {
             let cause = format!("the connection is not trusted any more: {reason}");
             Err(Denied::new(Answer::NotTrusted(reason), cause))
@@ -168,6 +170,7 @@ async fn reply_to<'a>(
     exchange: &Exchange,
     request: Request<Incoming>,
     progress: &Rc<Progress>,
+    since: Instant,
 ) -> Result<Reply<'a>, Denied> {
     let site = &caller.site.config;
     // On HTTP/1.1 the HTTP library counts by itself.
@@ -205,7 +208,7 @@ async fn reply_to<'a>(
         }
     };
     let authority = host.authority.to_owned();
-    let asked = Asked { authority, path, request, permit };
+    let asked = Asked { authority, path, request, permit, since };
     forward(caller, exchange, route, proxy, asked, progress).await
 }
 
@@ -216,6 +219,8 @@ struct Asked {
     path: Option<String>,
     request: Request<Incoming>,
     permit: Permit,
+    /// Since when the caller waits.
+    since: Instant,
 }
 
 /// The path of a request to an app and back.
@@ -227,8 +232,8 @@ async fn forward<'a>(
     asked: Asked,
     progress: &Rc<Progress>,
 ) -> Result<Reply<'a>, Denied> {
-    let Asked { authority, path, request, permit } = asked;
-    let (site, upstream) = (&caller.site.config, &proxy.upstream.value);
+    let Asked { authority, path, request, permit, since } = asked;
+    let upstream = &proxy.upstream.value;
     // The request as the app gets it.
     let (mut head, incoming) = request.into_parts();
     let is_http1 = head.version < Version::HTTP_2;
@@ -275,22 +280,9 @@ async fn forward<'a>(
         });
     }
     // Send it, and wait for the head of the response.
-    let endpoint = &upstream.endpoint;
-    exchange.set_upstream(endpoint.to_string());
-    let sent = caller.upstreams.send(permit, endpoint, Options::from(site), request);
-    let deadlines = Deadlines { started: exchange.started(), timeouts: &route.timeouts };
-    let (mut response, lease) = tokio::select! {
-        sent = sent => sent.map_err(|error| upstream_denied(&error))?,
-        late = deadlines.passed(progress) => {
-            let error = SendError::timeout(endpoint, Failure::ResponseTimeout, late);
-            caller.upstreams.failed(endpoint);
-            return Err(upstream_denied(&error));
-        }
-    };
-    response::check(&mut response).map_err(|cause| {
-        caller.upstreams.failed(endpoint);
-        upstream_denied(&SendError::invalid_response(endpoint, cause))
-    })?;
+    let sending = Sending { caller, exchange, route, upstream, progress, since };
+    let (mut response, lease) = sending.send(permit, request).await?;
+    response::check(&mut response).map_err(|cause| sending.invalid(cause))?;
     headers::apply(&proxy.response_headers, response.headers_mut());
     Ok(Reply::OfApp(response, lease, &route.timeouts))
 }
@@ -329,49 +321,4 @@ fn begin(
         counters: Arc::clone(&caller.counters),
     };
     Exchange::begin(facts, on_end)
-}
-
-/// The answer for what went wrong on the way to the upstream and back.
-fn upstream_denied(error: &SendError) -> Denied {
-    if error.failure != Failure::RequestBody {
-        warn!(target: "upstream", endpoint = error.endpoint, cause = error.cause, "an upstream failed");
-    }
-    let answer = match error.failure {
-        Failure::Unreachable => Answer::UpstreamUnreachable,
-        Failure::Closed => Answer::UpstreamClosed,
-        Failure::InvalidResponse => Answer::UpstreamInvalid,
-        Failure::ConnectTimeout | Failure::ResponseTimeout => Answer::UpstreamTimeout,
-        Failure::RequestBody => match body_error(error) {
-            Some(BodyError::TooLarge(_)) => Answer::BodyTooLarge,
-            Some(BodyError::Idle(_)) => Answer::RequestTimeout,
-            _ => Answer::BadRequest,
-        },
-    };
-    let is_read = !matches!(body_error(error), Some(BodyError::Broken(error)) if is_gone(error));
-    Denied { is_read, ..Denied::new(answer, error.cause.as_str()) }
-}
-
-/// Whether the client closed, rather than sent what cannot be understood.
-fn is_gone(error: &hyper::Error) -> bool {
-    use std::io::ErrorKind as K;
-    let io = std::error::Error::source(error).and_then(|source| source.downcast_ref());
-    error.is_incomplete_message()
-        || error.is_closed()
-        || io.map(std::io::Error::kind).is_some_and(|kind| {
-            matches!(
-                kind,
-                K::UnexpectedEof | K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe
-            )
-        })
-}
-
-fn body_error(error: &SendError) -> Option<&BodyError> {
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        if let Some(error) = inner.downcast_ref() {
-            return Some(error);
-        }
-        source = inner.source();
-    }
-    None
 }

@@ -44,6 +44,8 @@ pub enum Answer {
     IdentityTooLarge,
     /// The app cannot be reached.
     UpstreamUnreachable,
+    /// The app has all the connections that it may have.
+    UpstreamBusy,
     /// The app closed the connection without an answer.
     UpstreamClosed,
     /// The app's answer cannot be understood.
@@ -54,7 +56,7 @@ pub enum Answer {
 
 impl Answer {
     /// Every answer, for documentation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::PlainHttp,
         Self::NotAllowed,
@@ -69,6 +71,7 @@ impl Answer {
         Self::HeaderTooLarge,
         Self::IdentityTooLarge,
         Self::UpstreamUnreachable,
+        Self::UpstreamBusy,
         Self::UpstreamClosed,
         Self::UpstreamInvalid,
         Self::UpstreamTimeout,
@@ -129,6 +132,9 @@ impl Answer {
             ),
             Self::UpstreamUnreachable => {
                 (S::BAD_GATEWAY, "upstream-unreachable", "the app cannot be reached")
+            }
+            Self::UpstreamBusy => {
+                (S::SERVICE_UNAVAILABLE, "upstream-busy", "the app takes no more requests now")
             }
             Self::UpstreamClosed => (
                 S::BAD_GATEWAY,

@@ -67,11 +67,11 @@ fn of_site(old: &Site, new: &Site, changes: &mut Vec<String>) {
     sets("allow", &rules(&a.client.allow), &rules(&b.client.allow), &mut found);
     sets("deny", &rules(&a.client.deny), &rules(&b.client.deny), &mut found);
     if a.upstream.value != b.upstream.value {
-        let (old, new) = (&a.upstream.value, &b.upstream.value);
-        found.push(format!(
-            "upstream {}{} in place of {}{}",
-            new.endpoint, new.base, old.endpoint, old.base
-        ));
+        let (old, new) = (a.upstream.value.shown(), b.upstream.value.shown());
+        found.push(match old == new {
+            true => format!("upstream {new} changed"),
+            false => format!("upstream {new} in place of {old}"),
+        });
     }
     let (old_routes, new_routes) = (a.written_routes(), b.written_routes());
     let routes = |routes: &[Located<Route>]| {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::info;
 
+use crate::config::{Endpoint, Upstream};
 use crate::policy::Verdict;
 
 use super::metrics::SiteCounters;
@@ -70,6 +71,9 @@ pub struct ExchangeFacts {
     pub counters: Arc<SiteCounters>,
 }
 
+/// The place among an upstream's endpoints of the one that is tried.
+pub type Chosen = Rc<Cell<Option<usize>>>;
+
 /// An exchange that is under way. Dropping it ends it.
 pub struct Exchange {
     facts: ExchangeFacts,
@@ -78,7 +82,7 @@ pub struct Exchange {
     first_byte: Cell<Option<Instant>>,
     request_bytes: Rc<Cell<u64>>,
     response_bytes: Cell<u64>,
-    upstream: RefCell<String>,
+    upstream: RefCell<Option<(Arc<Upstream>, Chosen)>>,
     cause: RefCell<String>,
     outcome: RefCell<Outcome>,
     on_end: Option<Box<dyn FnOnce()>>,
@@ -116,9 +120,17 @@ impl Exchange {
         Rc::clone(&self.request_bytes)
     }
 
-    /// Notes the endpoint that serves it.
-    pub fn set_upstream(&self, endpoint: String) {
-        self.upstream.replace(endpoint);
+    /// Notes the app that serves it, and the place where it stands which of its endpoints is tried.
+    pub fn set_upstream(&self, upstream: Arc<Upstream>, chosen: Chosen) {
+        self.upstream.replace(Some((upstream, chosen)));
+    }
+
+    /// The endpoint that was tried last.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        let upstream = self.upstream.borrow();
+        let (upstream, chosen) = upstream.as_ref()?;
+        let member = upstream.endpoints.get(chosen.get()?)?;
+        Some(member.endpoint.clone())
     }
 
     /// Notes what went wrong, for the log only.
@@ -201,7 +213,7 @@ impl Drop for Exchange {
             identity = self.facts.verdict.identity().map_or("", |identity| identity.name()),
             verify = %self.facts.verdict,
             site = self.facts.site,
-            upstream = self.upstream.borrow().as_str(),
+            upstream = self.endpoint().map(|endpoint| endpoint.to_string()).unwrap_or_default(),
             cause,
         );
     }

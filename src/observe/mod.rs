@@ -8,7 +8,7 @@ mod refusals;
 mod reloads;
 pub mod terminal;
 
-pub use exchange::{Exchange, ExchangeFacts, Outcome, RequestId};
+pub use exchange::{Chosen, Exchange, ExchangeFacts, Outcome, RequestId};
 pub use refusal::{ConnectionFacts, RefusalEvent};
 pub use refusals::Refusals;
 pub use reloads::{Reload, ReloadLog, Reloaded};

@@ -1,6 +1,7 @@
 //! The path of one connection, from the accepted socket to its last response: ClientHello → site →
 //! handshake and verification → HTTP/1.1 or HTTP/2, each under a deadline and with every size set.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -8,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
@@ -60,7 +62,8 @@ pub(super) async fn serve(
             let Established { stream, client, http2, is_resumed, version, group } = established;
             let counters = worker.counters.site(&site.name());
             counters.shaken(version, group.as_deref(), is_resumed);
-            counters.handshake.add(began.elapsed());
+            let shaken = began.elapsed();
+            counters.handshake.add(shaken);
             let LetIn { verdict, in_spite_of } = client;
             if let Some(refusal) = in_spite_of {
                 let told = generation.config.log.refusals_per_minute;
@@ -76,7 +79,7 @@ pub(super) async fn serve(
                 Arc::clone(&site),
                 verdict,
             );
-            return serve_http(worker, standing, &site, stream, http2).await;
+            return serve_http(worker, standing, &site, stream, http2, shaken).await;
         }
         Ok(Err(refused)) => refused,
         Err(_) => {
@@ -153,11 +156,12 @@ async fn serve_http(
     site: &Arc<Site>,
     stream: TlsStream,
     http2: bool,
+    shaken: Duration,
 ) {
     let activity = Rc::new(Activity::new(http2));
     let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Arc::clone(site)));
     let standing = Rc::new(standing);
-    let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity));
+    let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
     let (limits, timeouts) = (&site.config.limits, &site.config.timeouts);
     let ended = if http2 {
         let connection = http2_builder(limits).serve_connection(io, service);
@@ -176,15 +180,19 @@ fn service(
     worker: Rc<Worker>,
     standing: Rc<Standing>,
     activity: Rc<Activity>,
+    shaken: Duration,
 ) -> impl Service<Request<Incoming>, Response = Response<WatchedBody>, Error = Dropped, Future: 'static>
 {
+    // Whoever sends the first request has waited for the handshake, too.
+    let head_start = Cell::new(shaken);
     service_fn(move |request: Request<Incoming>| {
         activity.begun();
         let (worker, ended) = (Rc::clone(&worker), Rc::clone(&activity));
         let is_http1 = request.version() < Version::HTTP_2;
         let (caller, lost) = standing.caller();
         let is_last = lost.is_some();
-        let exchange = forward::exchange(caller, lost, request, move || ended.ended());
+        let exchange =
+            forward::exchange(caller, lost, request, head_start.take(), move || ended.ended());
         async move {
             let mut response = exchange.await?;
             if is_http1 && (is_last || worker.draining.get().is_some()) {

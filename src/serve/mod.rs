@@ -29,6 +29,7 @@ use crate::generation::Generation;
 use crate::observe::metrics::Metrics;
 use crate::observe::{Refusals, ReloadLog};
 use crate::tls::unix_now;
+use crate::upstream::EndpointStates;
 
 pub use inherited::Inherited;
 pub use listener::BindError;
@@ -77,6 +78,8 @@ struct Shared {
     beats: Beats,
     /// What the workers count.
     metrics: Metrics,
+    /// What is known of the endpoints of apps.
+    endpoint_states: Arc<EndpointStates>,
     /// What became of reloads.
     reloads: ReloadLog,
     /// Where operators look in.
@@ -121,6 +124,10 @@ impl admin::Gateway for Shared {
 
     fn refusals(&self) -> &Refusals {
         &self.refusals
+    }
+
+    fn endpoint_states(&self) -> &EndpointStates {
+        &self.endpoint_states
     }
 
     fn metrics(&self) -> &Metrics {
@@ -197,6 +204,7 @@ impl Control {
             refusals: Refusals::default(),
             beats: Beats::new(workers),
             metrics: Metrics::new(workers),
+            endpoint_states: Arc::default(),
             reloads: ReloadLog::default(),
             door: Door::default(),
             stop,

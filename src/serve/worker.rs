@@ -78,9 +78,11 @@ pub(super) async fn run(
     mut accepted: UnboundedReceiver<Accepted>,
 ) {
     let counters = Rc::new(shared.metrics.of_worker(number));
+    let states = Arc::clone(&shared.endpoint_states);
+    let upstreams = Upstreams::new(Rc::clone(&counters), states, shared.open.len());
     let worker = Rc::new(Worker {
         shared,
-        upstreams: Rc::new(Upstreams::new(Rc::clone(&counters))),
+        upstreams: Rc::new(upstreams),
         counters,
         roster: Rc::default(),
         draining: Cell::new(None),

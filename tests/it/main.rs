@@ -33,3 +33,4 @@ mod spread;
 mod streaming;
 mod support;
 mod upstream_failures;
+mod upstreams;

@@ -1,6 +1,7 @@
 //! `[[site.route]]`: what becomes of some requests of a site.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
@@ -57,8 +58,7 @@ impl fmt::Display for Route {
         write!(f, "{}: {}", self.path, self.action.as_str())?;
         match &self.action {
             Action::Proxy(Proxy { upstream, path_rewrite, .. }) => {
-                let upstream = &upstream.value;
-                write!(f, " to {}{}", upstream.endpoint, upstream.base)?;
+                write!(f, " to {}", upstream.value.shown())?;
                 if let Some(path) = path_rewrite {
                     write!(f, " as {path}")?;
                 }
@@ -129,7 +129,7 @@ impl Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxy {
     /// The app.
-    pub upstream: Located<Upstream>,
+    pub upstream: Located<Arc<Upstream>>,
     /// What stands in place of the route's path; without it, the path stays.
     pub path_rewrite: Option<String>,
     /// What changes in the headers of requests.

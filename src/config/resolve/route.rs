@@ -1,12 +1,15 @@
 //! `[[site.route]]`: what becomes of some requests, and last the site itself for all others.
 
+use std::sync::Arc;
+
 use http::{HeaderValue, Method, StatusCode};
 
 use super::answers::{content_type, final_status};
 use super::client::{Vain, client_mode, rules};
 use super::header_rules::header_rules;
+use super::site::within_budget;
 use super::template::template;
-use super::upstream::upstream;
+use super::upstream::Named;
 use crate::config::canonical_path::CanonicalPath;
 use crate::config::model::{
     Action, ClientMode, HeaderRules, Proxy, Route, RouteClient, RoutePath, SiteLimits, Template,
@@ -29,7 +32,7 @@ const ROUTES_MAX: usize = 1000;
 
 /// What a route has from its site unless it says otherwise.
 pub(super) struct OfSite<'a> {
-    pub(super) upstream: &'a Located<Upstream>,
+    pub(super) upstream: &'a Located<Arc<Upstream>>,
     pub(super) limits: &'a SiteLimits,
     pub(super) timeouts: &'a Timeouts,
     pub(super) mode: ClientMode,
@@ -40,7 +43,8 @@ pub(super) struct OfSite<'a> {
 pub(super) fn routes(
     tables: Vec<Table<'_>>,
     site: &OfSite<'_>,
-    judge: impl Fn(&Located<Upstream>),
+    upstreams: &Named<'_>,
+    judge: impl Fn(&Located<Arc<Upstream>>),
     reader: &Reader<'_>,
 ) -> Option<Vec<Located<Route>>> {
     if let Some(table) = tables.get(ROUTES_MAX) {
@@ -53,7 +57,7 @@ pub(super) fn routes(
     let mut routes: Vec<Option<Located<Route>>> = Vec::with_capacity(tables.len() + 1);
     for table in tables {
         let header = table.header.clone();
-        let route = route(table, site, &judge, reader);
+        let route = route(table, site, upstreams, &judge, reader);
         if let Some(route) = &route {
             let mut before = routes.iter().flatten();
             if let Some(first) = before.find(|first| takes_all_of(&first.value, &route.value)) {
@@ -100,7 +104,8 @@ fn takes_all_of(first: &Route, second: &Route) -> bool {
 fn route(
     mut table: Table<'_>,
     site: &OfSite<'_>,
-    judge: impl Fn(&Located<Upstream>),
+    upstreams: &Named<'_>,
+    judge: impl Fn(&Located<Arc<Upstream>>),
     reader: &Reader<'_>,
 ) -> Option<Located<Route>> {
     let span = table.header.clone();
@@ -120,7 +125,7 @@ fn route(
             reader,
         ),
     };
-    let own = table.parsed("upstream", |text| upstream(reader.folder, text));
+    let own = upstreams.upstream(&mut table);
     if let Some(own) = &own {
         judge(own);
     }
@@ -135,6 +140,7 @@ fn route(
     if table.has("exchange_timeout") {
         timeouts.exchange_timeout = table.duration_or_none("exchange_timeout");
     }
+    let timeouts = within_budget(timeouts);
     let body_bytes_max = match table.has("body_bytes_max") {
         true => table.size_or_unlimited("body_bytes_max"),
         false => site.limits.body_bytes_max,
@@ -162,7 +168,7 @@ const OF_ACTIONS: [(&str, &[&str]); 10] = [
 
 fn action(
     table: &mut Table<'_>,
-    upstream: Located<Upstream>,
+    upstream: Located<Arc<Upstream>>,
     path: &RoutePath,
     reader: &Reader<'_>,
 ) -> Option<Action> {

@@ -104,7 +104,7 @@ address = "127.0.0.1:9000""#), @r#"
     gateway.toml:11:2: unknown table `oranges` in the top table
       11 | [oranges]
          |  ^^^^^^^
-      fix:  remove it; known here: `[[listener]]`, `[[site]]`, `[admin]`, `[limits]`, `[log]`, `[runtime]`
+      fix:  remove it; known here: `[[listener]]`, `[[site]]`, `[[upstream]]`, `[admin]`, `[limits]`, `[log]`, `[runtime]`
     "#);
 }
 

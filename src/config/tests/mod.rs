@@ -10,6 +10,7 @@ mod rules;
 mod shipped_file;
 mod syntax;
 mod trust;
+mod upstreams;
 mod values;
 
 use std::path::PathBuf;

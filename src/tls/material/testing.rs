@@ -10,8 +10,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::config::{
-    Answers, Client, Endpoint, IdentityFormat, IdentityHeaders, Located, Report, ServerName, Site,
-    SiteLimits, Source, Timeouts, Tls, TlsVersion, Upstream,
+    Answers, Balance, Client, Endpoint, IdentityFormat, IdentityHeaders, Located, Member, Report,
+    Retry, ServerName, Site, SiteLimits, Source, Timeouts, Tls, TlsVersion, Upstream,
 };
 
 const TOML: &str = r#"[[listener]]
@@ -73,10 +73,17 @@ impl Lab {
             private_key: file("www.key"),
             client_ca: vec![file("ca.crt")],
             upstream: Located::new(
-                Upstream {
-                    endpoint: Endpoint::Tcp { host: "127.0.0.1".to_owned(), port: 8080 },
+                Arc::new(Upstream {
+                    name: "app".to_owned(),
+                    endpoints: vec![Member::plain(Endpoint::Unix("/run/app.sock".into()))],
                     base: String::new(),
-                },
+                    balance: Balance::LeastConnections,
+                    connections_max: None,
+                    failures_max: None,
+                    ejection_time: Duration::from_secs(10),
+                    slow_start: None,
+                    retry: Retry::Unsent,
+                }),
                 0..0,
             ),
             encoded_slashes: false,
@@ -100,6 +107,8 @@ impl Lab {
                 response_header_timeout: Duration::from_secs(60),
                 exchange_timeout: None,
                 upstream_idle_timeout: Duration::from_secs(60),
+                hold_timeout: None,
+                callback_budget: None,
             },
             limits: SiteLimits {
                 header_bytes_max: 65536,
@@ -107,6 +116,7 @@ impl Lab {
                 body_bytes_max: None,
                 streams_max: 100,
                 sessions_max: 100,
+                held_requests_max: 1000,
                 upstream_idle_max: 32,
             },
         }

@@ -21,10 +21,10 @@ use crate::support::message::SITE;
 use crate::support::pki::Credentials;
 use crate::support::upstream::{OK, Upstream};
 
-const TABLE: &str = "[admin]\naddress = \"127.0.0.1:0\"\n";
+pub const TABLE: &str = "[admin]\naddress = \"127.0.0.1:0\"\n";
 
 /// An answer: its head as it came, and its body.
-struct Answer {
+pub struct Answer {
     head: String,
     body: String,
 }
@@ -43,7 +43,7 @@ impl Answer {
     }
 
     /// The value of the one sample that begins so.
-    fn metric(&self, begins: &str) -> f64 {
+    pub fn metric(&self, begins: &str) -> f64 {
         let mut values = self.body.lines().filter_map(|line| {
             let (name, value) = line.rsplit_once(' ')?;
             (!line.starts_with('#') && name.starts_with(begins)).then(|| value.parse().unwrap())
@@ -85,7 +85,7 @@ fn ask(gateway: &Gateway, method: &str, path: &str) -> Answer {
     ask_at(door(gateway), method, path)
 }
 
-fn look(gateway: &Gateway, path: &str) -> Answer {
+pub fn look(gateway: &Gateway, path: &str) -> Answer {
     let answer = ask(gateway, "GET", path);
     assert_eq!(answer.status(), 200, "{}\n{}", answer.head, answer.body);
     answer
@@ -93,7 +93,7 @@ fn look(gateway: &Gateway, path: &str) -> Answer {
 
 /// What is counted when something is over is there a moment later.
 #[track_caller]
-fn soon(is_so: impl Fn() -> bool) {
+pub fn soon(is_so: impl Fn() -> bool) {
     let since = Instant::now();
     while !is_so() {
         assert!(since.elapsed() < PATIENCE, "it did not happen");
