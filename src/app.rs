@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::generation::Generation;
+use crate::observe::AccessLog;
+use crate::observe::access::OpenError;
 use crate::serve::{self, BindError, Control, Inherited, Stop};
 
 /// A gateway that has not been started.
@@ -16,27 +18,39 @@ pub struct Bound {
     control: Control,
 }
 
+/// Why a gateway cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The access log.
+    #[error(transparent)]
+    AccessLog(#[from] OpenError),
+}
+
 impl App {
-    /// Opens all listeners of a configuration, to serve on them until `stop`.
+    /// Opens the access log and all listeners of a configuration, to serve on them until `stop`.
     ///
     /// # Errors
-    /// The first address that cannot be listened on.
-    pub fn bind(generation: Generation, stop: Stop) -> Result<Bound, BindError> {
+    /// The access log, or the first address that cannot be listened on.
+    pub fn bind(generation: Generation, stop: Stop) -> Result<Bound, StartError> {
         Self::bind_with(generation, Vec::new(), stop)
     }
 
     /// The same, with listening sockets that are open already. Those that no listener wants stay open unused.
     ///
     /// # Errors
-    /// The first address that cannot be listened on.
+    /// The access log, or the first address that cannot be listened on.
     pub fn bind_with(
         generation: Generation,
         inherited: Vec<Inherited>,
         stop: Stop,
-    ) -> Result<Bound, BindError> {
+    ) -> Result<Bound, StartError> {
         let workers = generation.workers();
-        Control::bind_with(Arc::new(generation), workers, inherited, stop)
-            .map(|control| Bound { control })
+        let access_log = AccessLog::open(&generation.config.access_log)?;
+        let control = Control::bind(Arc::new(generation), workers, access_log, inherited, stop)?;
+        Ok(Bound { control })
     }
 }
 

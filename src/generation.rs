@@ -8,16 +8,18 @@ use std::sync::Arc;
 
 use crate::config::{self, Config, Faulty, Report};
 use crate::identity::Claims;
-use crate::observe::logging;
+use crate::observe::{access, logging};
 use crate::route::NameIndex;
 use crate::tls::material::{load_client_ca, load_server};
 use crate::tls::revocation::ListFacts;
 
 mod changes;
 mod files;
+mod terms;
 
 use crate::tls::{ClientVerifier, SiteTls};
 pub use files::Files;
+pub use terms::{Expiring, Kind, Term};
 
 /// All that a configuration says, ready to serve.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ pub struct SiteFacts {
     pub anchors: Vec<Claims>,
     /// The revocation lists that they are judged by.
     pub lists: Vec<ListFacts>,
+    /// All of it that runs out.
+    pub terms: Vec<Term>,
 }
 
 /// What came of loading a configuration and every file that it names.
@@ -97,6 +101,9 @@ pub fn load(path: &Path, now: i64) -> Loaded {
             .seen(error.to_string())
             .fix("write a level such as `info`, or a filter such as `info,mtls_gateway=debug`");
     }
+    let read: Vec<_> =
+        std::iter::once(path.to_owned()).chain(files::named(&config.sites)).collect();
+    access::check(&config.access_log, &read, &mut report);
     glance_at(&config.sites);
     let generation = Generation::build(config, now, &mut report);
     Loaded { generation, report, files }
@@ -110,7 +117,9 @@ impl Generation {
             return None;
         }
         let names = names(&config.sites);
-        Some(Self { config, sites, names })
+        let generation = Self { config, sites, names };
+        generation.report_expiring(now, report);
+        Some(generation)
     }
 
     /// How many workers serve it.
@@ -143,6 +152,7 @@ pub struct Trust {
     pub verifier: Arc<ClientVerifier>,
     anchors: Vec<Claims>,
     lists: Vec<ListFacts>,
+    terms: Vec<Term>,
 }
 
 impl Trust {
@@ -151,8 +161,9 @@ impl Trust {
         let trust = load_client_ca(site, now, report)?;
         let anchors = trust.anchors.iter().map(|ca| ca.claims.clone()).collect();
         let lists = trust.lists.facts();
+        let terms = Term::of_trust(site, &trust);
         let verifier = ClientVerifier::of_site(site, trust, report)?;
-        Some(Self { verifier, anchors, lists })
+        Some(Self { verifier, anchors, lists, terms })
     }
 }
 
@@ -166,12 +177,14 @@ fn judge_sites(sites: &[config::Site], now: i64, report: &mut Report) -> Vec<Arc
         let (Some(server), Some(trust)) = (server, trust) else {
             continue;
         };
-        let Trust { verifier, anchors, lists } = trust;
+        let mut terms = Term::of_server(site, &server.claims);
+        let Trust { verifier, anchors, lists, terms: of_trust } = trust;
+        terms.extend(of_trust);
         let Some(tls) = SiteTls::new(site, &server, verifier, report) else {
             continue;
         };
         let publicly_trusted = server.publicly_trusted;
-        let facts = SiteFacts { server: server.claims, publicly_trusted, anchors, lists };
+        let facts = SiteFacts { server: server.claims, publicly_trusted, anchors, lists, terms };
         judged.push(Arc::new(Site { number, config: site.clone(), tls, facts }));
     }
     judged

@@ -1,10 +1,11 @@
 //! What the gateway's own work costs: the question on every request, a verdict on a chain, a look into a
-//! revocation list, the headers for the app. `docs/performance.md` has the figures and what they mean.
+//! revocation list, the headers for the app, an access line. `docs/performance.md` has the figures and what they mean.
 //!
 //! Keys, certificates and lists are made when this starts.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing else to say")]
 
+mod access;
 mod big_list;
 mod certificates;
 
@@ -38,13 +39,14 @@ fn main() {
     verdicts(&mut criterion);
     lists(&mut criterion);
     headers(&mut criterion);
+    lines(&mut criterion);
     criterion.final_summary();
 }
 
 /// What a request pays when nothing has changed since its connection was verified.
 fn standing(criterion: &mut Criterion) {
     let epoch = AtomicU64::new(7);
-    let term = Term { epoch: 7, valid_until: unix_now() + 1_000_000 };
+    let term = Term { epoch: 7, reached: unix_now(), valid_until: unix_now() + 1_000_000 };
     let mut group = criterion.benchmark_group("standing");
     group.bench_function("nothing changed", |bencher| {
         bencher.iter(|| {
@@ -111,6 +113,13 @@ fn lists(criterion: &mut Criterion) {
         bencher.iter(|| public.verify(black_box(&signed), signature.as_ref()).unwrap());
     });
     group.finish();
+}
+
+/// What is left to the access log.
+fn lines(criterion: &mut Criterion) {
+    let stage = Stage::new(&rcgen::PKCS_ECDSA_P256_SHA256);
+    let verdict = stage.site.tls.judge(&stage.chains[0]).unwrap().verdict;
+    access::access(criterion, &verdict);
 }
 
 /// Made once a connection, set on each of its requests.

@@ -97,15 +97,21 @@ pub(super) async fn run(
 
 async fn accept(open: Arc<Open>, desk: Rc<Desk>) {
     let served = match &open.socket {
-        Socket::Tcp(socket) => accept_tcp(socket, &desk).await,
+        Socket::Tcp(socket) => accept_tcp(&open, socket, &desk).await,
         Socket::Unix(socket, _) => accept_unix(socket, &desk).await,
     };
-    if let Err(error) = served {
+    if let Err(error) = served
+        && !open.has_stopped()
+    {
         error!(%error, "a listener for operators cannot be registered");
     }
 }
 
-async fn accept_tcp(socket: &std::net::TcpListener, desk: &Rc<Desk>) -> io::Result<()> {
+async fn accept_tcp(
+    open: &Open,
+    socket: &std::net::TcpListener,
+    desk: &Rc<Desk>,
+) -> io::Result<()> {
     let listener = TcpListener::from_std(socket.try_clone()?)?;
     let is_loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
     loop {
@@ -117,6 +123,7 @@ async fn accept_tcp(socket: &std::net::TcpListener, desk: &Rc<Desk>) -> io::Resu
                 let desk = Rc::clone(desk);
                 tokio::task::spawn_local(http::serve(stream, desk, is_loopback, slot));
             }
+            Err(_) if open.has_stopped() => return Ok(()),
             Err(error) => complain(&error).await,
         }
     }

@@ -8,9 +8,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
+use rustix::fs::{Access, access};
+use rustix::net::{Shutdown, shutdown};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +54,8 @@ pub(super) struct Open {
     /// As the configuration has it, perhaps with port 0.
     wanted: Place,
     pub(super) socket: Socket,
+    /// Its address was given back.
+    has_stopped: AtomicBool,
 }
 
 pub(super) enum Socket {
@@ -87,11 +92,12 @@ impl Door {
         let before = Arc::clone(&self.open.borrow());
         let address = wanted.address.iter().map(|address| Place::Tcp(address.value));
         let socket = wanted.socket.iter().map(|path| Place::Unix(path.value.clone()));
-        let now: Result<Vec<_>, OpenError> = address
-            .chain(socket)
+        // An address may have to wait until another is closed: it comes last, when all else is open.
+        let now: Result<Vec<_>, OpenError> = socket
+            .chain(address)
             .map(|place| match before.iter().find(|open| open.wanted == place) {
                 Some(open) if open.is_there() => Ok(Arc::clone(open)),
-                _ => Open::new(place).map(Arc::new),
+                _ => self.open_beside(&before, place).map(Arc::new),
             })
             .collect();
         let now = now?;
@@ -115,6 +121,30 @@ impl Door {
         Ok(())
     }
 
+    /// Opens a place that may be in the way of one that was open before, as all addresses are of one of them and the
+    /// other way round: then that one is closed first. If that does not help, it is opened again.
+    fn open_beside(&self, before: &Opened, place: Place) -> Result<Open, OpenError> {
+        let error = match Open::new(place.clone()) {
+            Err(error) if error.source.kind() == ErrorKind::AddrInUse => error,
+            other => return other,
+        };
+        let Some(old) = before.iter().find(|open| open.is_in_the_way_of(&place)) else {
+            return Err(error);
+        };
+        let there = old.place();
+        if !old.stop_listening() {
+            return Err(error);
+        }
+        Open::new(place).inspect_err(|_| match Open::at(old.wanted.clone(), &there) {
+            Ok(again) => {
+                let again = Arc::new(again);
+                let others = before.iter().filter(|open| !Arc::ptr_eq(open, old)).map(Arc::clone);
+                self.open.send_replace(Arc::new(others.chain([again]).collect()));
+            }
+            Err(lost) => error!("operators lose what listened before: {lost}"),
+        })
+    }
+
     /// Where it is open, with the ports that were found where 0 was wanted.
     pub fn places(&self) -> Vec<Place> {
         self.open.borrow().iter().map(|open| open.place()).collect()
@@ -135,7 +165,13 @@ impl Door {
 
 impl Open {
     fn new(wanted: Place) -> Result<Self, OpenError> {
-        let socket = match &wanted {
+        let place = wanted.clone();
+        Self::at(wanted, &place)
+    }
+
+    /// The same with the port that was found before where 0 is wanted.
+    fn at(wanted: Place, place: &Place) -> Result<Self, OpenError> {
+        let socket = match place {
             // The standard library lets a restart take the address at once (SO_REUSEADDR).
             Place::Tcp(address) => TcpListener::bind(address).and_then(|socket| {
                 socket.set_nonblocking(true)?;
@@ -144,7 +180,7 @@ impl Open {
             Place::Unix(path) => listen_at(path).map(|(socket, id)| Socket::Unix(socket, id)),
         };
         match socket {
-            Ok(socket) => Ok(Self { wanted, socket }),
+            Ok(socket) => Ok(Self { wanted, socket, has_stopped: AtomicBool::new(false) }),
             Err(source) => Err(OpenError { place: wanted, source }),
         }
     }
@@ -156,6 +192,30 @@ impl Open {
             }
             Socket::Unix(..) => self.wanted.clone(),
         }
+    }
+
+    /// Whether both cannot be open at once: the same port, and one of them on all addresses.
+    fn is_in_the_way_of(&self, place: &Place) -> bool {
+        let (Place::Tcp(own), Place::Tcp(other)) = (self.place(), place) else {
+            return false;
+        };
+        own.port() == other.port() && (own.ip().is_unspecified() || other.ip().is_unspecified())
+    }
+
+    /// Gives the address back at once, whoever still has a copy of the socket. Whether that worked.
+    fn stop_listening(&self) -> bool {
+        match &self.socket {
+            Socket::Tcp(socket) => {
+                self.has_stopped.store(true, Ordering::Release);
+                shutdown(socket, Shutdown::Both).is_ok()
+            }
+            Socket::Unix(..) => false,
+        }
+    }
+
+    /// Whether its address was given back, so that nobody comes any more.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.has_stopped.load(Ordering::Acquire)
     }
 
     /// Whether whoever connects there arrives: the file of a Unix socket may have been removed or
@@ -181,6 +241,16 @@ impl Drop for Open {
     }
 }
 
+/// Says so where it is not the mode of the folder that is in the way.
+fn known(error: io::Error, path: &Path) -> io::Error {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    if error.kind() == ErrorKind::PermissionDenied && access(folder, Access::WRITE_OK).is_ok() {
+        let why = "the folder lies outside of the sandbox of this process, which was settled at the start";
+        return io::Error::new(error.kind(), why);
+    }
+    error
+}
+
 /// Makes a Unix socket beside its place, with its mode, and renames it into it: nobody ever finds one that others
 /// may open or that does not answer.
 fn listen_at(path: &Path) -> io::Result<(UnixListener, FileId)> {
@@ -199,7 +269,7 @@ fn listen_at(path: &Path) -> io::Result<(UnixListener, FileId)> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let socket = UnixListener::bind(&beside)?;
+    let socket = UnixListener::bind(&beside).map_err(|error| known(error, path))?;
     fs::set_permissions(&beside, Permissions::from_mode(0o660))?;
     socket.set_nonblocking(true)?;
     let id = file_id(&beside)?;

@@ -100,6 +100,7 @@ impl Readiness {
         let failed = self.reloaded.last_refused.as_ref();
         json!({
             "ready": self.is_ready(),
+            "trouble": self.trouble(),
             "draining": self.is_draining,
             "listeners": self.listeners,
             "generation": self.generation,

@@ -1,10 +1,13 @@
 //! The metrics: every family once, and what is in it. `docs/reference/metrics.md` has the same table; a test holds
 //! the two together.
 
+use crate::generation::Kind;
+use crate::observe::CHANGES;
 use crate::observe::metrics::{CLASSES, GROUPS, Lengths, METHODS, SiteTotals, VERSIONS};
 
-use super::snapshot::{Kind, Snapshot};
+use super::snapshot::Snapshot;
 use super::text::Text;
+use super::warnings::kinds;
 
 /// One family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,7 @@ families! {
     LATE = "counter" "mtls_gateway_upstream_late_responses_total" ["endpoint"] "Responses that came when the caller had had its answer already, by `callback_budget`.";
     REACHABLE = "gauge" "mtls_gateway_upstream_reachable" ["site", "endpoint"] "Whether the app takes a connection now, 1 or 0.";
     LEFT_OUT = "gauge" "mtls_gateway_upstream_left_out" ["site", "endpoint"] "Whether an endpoint failed too often and is left out for a while, 1 or 0.";
+    LOST = "counter" "mtls_gateway_access_log_lines_dropped_total" ["why"] "Access lines that were not written: queue_full or write_failed.";
     RELOADS = "counter" "mtls_gateway_reloads_total" ["outcome"] "Reloads, applied or refused.";
     RELOADED = "gauge" "mtls_gateway_reload_last_successful" [] "Whether the last reload was applied, 1 or 0; 1 before the first.";
     RELOADED_AT = "gauge" "mtls_gateway_reload_last_success_timestamp_seconds" [] "When a reload was applied last, Unix time; 0 before the first.";
@@ -59,6 +63,8 @@ families! {
     CERTIFICATES = "gauge" "mtls_gateway_certificate_not_after_timestamp_seconds" ["kind", "site", "subject", "fingerprint"] "When a certificate of the configuration runs out, Unix time; its kind is server, intermediate or client_ca.";
     CLIENTS = "gauge" "mtls_gateway_client_certificate_not_after_timestamp_seconds" ["site", "name", "fingerprint"] "When the certificate of a client runs out, Unix time; the 100 clients that were verified last.";
     LISTS = "gauge" "mtls_gateway_crl_next_update_timestamp_seconds" ["site", "issuer", "file"] "When a revocation list runs out, Unix time.";
+    EXPIRING = "gauge" "mtls_gateway_expiry_warnings" ["kind"] "Certificates and lists that are warned of now because they run out; their kind is server, intermediate, client_ca, crl or client.";
+    CHANGES_SEEN = "counter" "mtls_gateway_client_identity_changes_total" ["site", "what"] "Clients that came with a certificate of another issuer, key or san than before.";
     CPU = "counter" "process_cpu_seconds_total" [] "User and system CPU time of the process.";
     RESIDENT = "gauge" "process_resident_memory_bytes" [] "Memory of the process that is in RAM.";
     VIRTUAL = "gauge" "process_virtual_memory_bytes" [] "Address space of the process.";
@@ -94,6 +100,9 @@ pub(super) fn text(look: &Snapshot) -> String {
     histograms(&mut text, &FIRST_BYTE, look, |site| &site.first_byte);
     histograms(&mut text, &EXCHANGE, look, |site| &site.exchange);
     upstreams(&mut text, look);
+    text.begin(&LOST);
+    text.sample(&LOST, &["queue_full"], look.lost.queue_full);
+    text.sample(&LOST, &["write_failed"], look.lost.write_failed);
     reloads(&mut text, look);
     terms(&mut text, look);
     process(&mut text, look);
@@ -191,12 +200,12 @@ fn reloads(text: &mut Text, look: &Snapshot) {
 fn terms(text: &mut Text, look: &Snapshot) {
     let sites = || {
         let sites = look.generation.sites.iter();
-        sites.flat_map(|site| Snapshot::terms(site).into_iter().map(|term| (site.name(), term)))
+        sites.flat_map(|site| site.facts.terms.iter().map(|term| (site.name(), term)))
     };
     text.begin(&CERTIFICATES);
     for (site, term) in sites().filter(|(_, term)| term.kind != Kind::Crl) {
         if let Some(ends) = term.ends {
-            let labels = [term.kind.as_str(), &site, &term.name, &term.fingerprint];
+            let labels = [term.kind.as_str(), &site, &term.name, &term.id()];
             text.sample(&CERTIFICATES, &labels, ends);
         }
     }
@@ -212,7 +221,18 @@ fn terms(text: &mut Text, look: &Snapshot) {
         lists.filter_map(|(site, term)| Some((term.ends?, site, term))).collect();
     lists.sort_by_key(|(ends, ..)| *ends);
     for (ends, site, term) in lists {
-        text.sample(&LISTS, &[&site, &term.name, &term.fingerprint], ends);
+        text.sample(&LISTS, &[&site, &term.name, &term.id()], ends);
+    }
+    text.begin(&EXPIRING);
+    for kind in kinds() {
+        let count = look.warnings.iter().filter(|warning| warning.kind == kind).count();
+        text.sample(&EXPIRING, &[kind], count);
+    }
+    text.begin(&CHANGES_SEEN);
+    for (name, site) in &look.sites {
+        for (change, count) in CHANGES.iter().zip(site.changes) {
+            text.sample(&CHANGES_SEEN, &[name, change.as_str()], count);
+        }
     }
 }
 

@@ -14,13 +14,15 @@ mod process;
 mod snapshot;
 mod status;
 mod text;
+mod warnings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::generation::Generation;
+use crate::observe::access::Lost;
 use crate::observe::metrics::Metrics;
-use crate::observe::{Refusals, ReloadLog};
+use crate::observe::{Callers, Refusals, ReloadLog};
 use crate::upstream::EndpointStates;
 
 pub use door::{Door, OpenError, Place};
@@ -44,6 +46,8 @@ pub trait Gateway: Send + Sync + 'static {
     fn is_draining(&self) -> bool;
     /// The clients that were refused.
     fn refusals(&self) -> &Refusals;
+    /// The clients that were seen, and what was different of them.
+    fn callers(&self) -> &Callers;
     /// What was counted.
     fn metrics(&self) -> &Metrics;
 
@@ -51,4 +55,6 @@ pub trait Gateway: Send + Sync + 'static {
     fn endpoint_states(&self) -> &EndpointStates;
     /// What became of reloads.
     fn reloads(&self) -> &ReloadLog;
+    /// The access lines that were dropped.
+    fn access_lines_lost(&self) -> Lost;
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::generation::{Generation, Site};
+use crate::generation::Generation;
+use crate::observe::access::Lost;
 use crate::observe::metrics::{EndpointTotals, SeenClient, SiteTotals};
-use crate::observe::{RefusalEvent, Reloaded};
+use crate::observe::{IdentityChange, RefusalEvent, Reloaded};
 use crate::policy::Reason;
 use crate::tls::unix_now;
 
@@ -13,6 +14,7 @@ use super::Gateway;
 use super::desk::Desk;
 use super::health::Readiness;
 use super::process::Process;
+use super::warnings::{Warning, warnings};
 
 /// One look.
 pub(super) struct Snapshot {
@@ -31,9 +33,15 @@ pub(super) struct Snapshot {
     pub(super) sites: BTreeMap<Arc<str>, SiteTotals>,
     pub(super) endpoints: BTreeMap<Arc<str>, EndpointTotals>,
     pub(super) clients: Vec<SeenClient>,
+    /// What is about to run out, what ends first at the front.
+    pub(super) warnings: Vec<Warning>,
+    /// Clients that came with another certificate, the newest first.
+    pub(super) changes: Arc<Vec<Arc<IdentityChange>>>,
     pub(super) refusals: [(Reason, u64); Reason::ALL.len()],
     pub(super) untold: u64,
     pub(super) last_refusals: Vec<Arc<RefusalEvent>>,
+    /// Access lines that were dropped.
+    pub(super) lost: Lost,
     pub(super) reloaded: Reloaded,
     pub(super) process: Process,
 }
@@ -51,93 +59,27 @@ impl Snapshot {
                 endpoints.entry(Arc::from(endpoint.to_string())).or_default();
             }
         }
+        let (now, clients) = (unix_now(), metrics.clients());
         Self {
-            now: unix_now(),
+            now,
             started: gateway.started(),
             readiness,
-            generation,
             number: gateway.epoch() + 1,
             workers: gateway.workers(),
             connections_open: gateway.connections_open(),
             accepted: metrics.accepted(),
             sites,
             endpoints,
-            clients: metrics.clients(),
+            warnings: warnings(&generation, &clients, now),
+            clients,
+            changes: gateway.callers().changes(),
+            generation,
             refusals: gateway.refusals().counts(),
             untold: gateway.refusals().untold(),
             last_refusals: gateway.refusals().last(),
+            lost: gateway.access_lines_lost(),
             reloaded: gateway.reloads().reloaded(),
             process: Process::look(),
         }
     }
-
-    /// What runs out at a site: its certificates, its clients' CAs, its revocation lists.
-    pub(super) fn terms(site: &Site) -> Vec<Term> {
-        let certificates = |kind, claims: &[crate::identity::Claims]| {
-            let terms = claims.iter().map(|claims| Term {
-                kind,
-                name: claims.subject.clone(),
-                fingerprint: claims.fingerprint(),
-                begins: Some(claims.not_before),
-                ends: Some(claims.not_after),
-            });
-            terms.collect::<Vec<_>>()
-        };
-        let (own, intermediates) = site.facts.server.split_at(site.facts.server.len().min(1));
-        let mut terms = certificates(Kind::Server, own);
-        terms.extend(certificates(Kind::Intermediate, intermediates));
-        terms.extend(certificates(Kind::ClientCa, &site.facts.anchors));
-        terms.extend(site.facts.lists.iter().map(|list| Term {
-            kind: Kind::Crl,
-            name: list.issuer.clone(),
-            fingerprint: list.file.display().to_string(),
-            begins: None,
-            ends: list.next_update,
-        }));
-        terms
-    }
-}
-
-/// What kind of thing runs out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Server,
-    Intermediate,
-    ClientCa,
-    Crl,
-}
-
-impl Kind {
-    /// The word in metrics and JSON.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Intermediate => "intermediate",
-            Self::ClientCa => "client_ca",
-            Self::Crl => "crl",
-        }
-    }
-
-    /// The same for people.
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Self::Server => "Server certificate",
-            Self::Intermediate => "Intermediate",
-            Self::ClientCa => "Client CA",
-            Self::Crl => "Revocation list",
-        }
-    }
-}
-
-/// Something with an end.
-#[derive(Clone, Debug)]
-pub(super) struct Term {
-    pub(super) kind: Kind,
-    /// Its subject, or a list's issuer.
-    pub(super) name: String,
-    /// SHA-256, or a list's file.
-    pub(super) fingerprint: String,
-    pub(super) begins: Option<i64>,
-    /// `None` for a list that does not run out.
-    pub(super) ends: Option<i64>,
 }

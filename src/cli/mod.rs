@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod print;
 mod reload;
+mod reopen_logs;
 mod run;
 mod start;
 mod upgrade;
@@ -138,6 +139,20 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         socket: Option<PathBuf>,
     },
+    /// Have the gateway that runs open its access log anew, after the file was renamed
+    ///
+    /// For logrotate and its kind. Waits until later lines go to a file of the configured name, which is made if it
+    /// is not there; no line is lost, and none is in both files. If it cannot be opened, lines go on to the old one.
+    /// SIGUSR1 does the same without waiting.
+    #[command(after_help = REOPEN_EXAMPLES)]
+    ReopenLogs {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The gateway's control socket [default: what the configuration says, else
+        /// $RUNTIME_DIRECTORY/control.sock, else /run/mtls-gateway/control.sock]
+        #[arg(long, value_name = "FILE")]
+        socket: Option<PathBuf>,
+    },
     /// See it work, with nothing configured
     ///
     /// Makes a CA and certificates in a temporary folder, starts a small app and the real gateway in front
@@ -199,6 +214,12 @@ Examples:
   sudo install -m 755 mtls-gateway /usr/local/bin/ && sudo mtls-gateway upgrade
 
 Exit codes: 0 the new process serves, 1 the old one goes on serving, or no gateway answers.";
+
+const REOPEN_EXAMPLES: &str = "\
+Examples:
+  cd /var/log/mtls-gateway && sudo mv access.log access.log.1 && sudo mtls-gateway reopen-logs
+
+Exit codes: 0 later lines go to the file anew, 1 they go on to the old one, or no gateway answers.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
@@ -267,6 +288,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::Reload { config, socket } => reload::reload(&config.into(), socket),
         Command::Upgrade { config, socket } => upgrade::upgrade(&config.into(), socket),
+        Command::ReopenLogs { config, socket } => reopen_logs::reopen_logs(&config.into(), socket),
         Command::Demo { once, port } => demo::demo(port, once),
         Command::Completions { shell } => completions::completions(command(), shell),
     };

@@ -10,8 +10,10 @@ use crate::admin::OpenError;
 use crate::app::{App, Bound};
 use crate::config::{Palette, Runtime};
 use crate::generation::{Generation, Loaded};
-use crate::observe::logging;
-use crate::process::{self, Duties, Predecessor, Program, Reloads, Service, Upgrades};
+use crate::observe::{LogLines, logging};
+use crate::process::{
+    self, Duties, Needs, Predecessor, Program, Reloads, Sandbox, Service, Upgrades,
+};
 use crate::serve::{Control, Inherited, Stop};
 
 use super::print::{palette, print_error};
@@ -23,6 +25,21 @@ const KNOCKS_MAX: usize = 50;
 
 /// Serves a configuration until a signal, or until another process has taken over.
 pub(super) fn run(config: &Chosen) -> Exit {
+    // Before the first key is read.
+    process::forbid_dumps();
+    let log = match LogLines::to_standard_error() {
+        Ok(log) => log,
+        Err(error) => {
+            print_error(&format!("no thread can be started: {error}\n"));
+            return Exit::Runtime;
+        }
+    };
+    let exit = run_logged(config, &log);
+    log.flush();
+    exit
+}
+
+fn run_logged(config: &Chosen, log: &LogLines) -> Exit {
     let (inherited, problems) = process::sockets_of_systemd();
     let (predecessor, inherited) = match Predecessor::of_this_process() {
         Ok(Some((predecessor, handed))) => (Some(predecessor), handed),
@@ -32,7 +49,7 @@ pub(super) fn run(config: &Chosen) -> Exit {
             return Exit::Runtime;
         }
     };
-    let ready = match prepare(config, inherited, &problems, predecessor.as_ref()) {
+    let ready = match prepare(config, log, inherited, &problems, predecessor.as_ref()) {
         Ok(ready) => ready,
         Err(Refused { exit, why }) => {
             if let Some(predecessor) = predecessor {
@@ -76,6 +93,7 @@ struct Ready {
 /// Loads everything, opens the listeners, and waits for whoever served before to let go.
 fn prepare(
     config: &Chosen,
+    log: &LogLines,
     inherited: Vec<Inherited>,
     problems: &[String],
     predecessor: Option<&Predecessor>,
@@ -86,7 +104,7 @@ fn prepare(
         let why = start::render(&report, Palette::PLAIN);
         return Err(Refused { exit: Exit::Configuration, why });
     };
-    let log = logging::start(&generation.config.log).map_err(|error| {
+    let log = logging::start(&generation.config.log, log).map_err(|error| {
         // The configured level has been read before, so that only the environment is left.
         let why = format!(
             "the environment's RUST_LOG is no filter that can be read\n  seen: {error}\n  \
@@ -100,10 +118,16 @@ fn prepare(
         warn!("what systemd hands over cannot be used: {problem}");
     }
     log_modes(&generation);
+    log_credentials(&generation);
     log_inherited(&inherited);
     process::log_open_files(generation.config.limits.connections_max);
-    let program = Program::of_this_process().map_err(Refused::by)?;
     let runtime = generation.config.runtime.clone();
+    process::allow_dumps(runtime.core_dumps);
+    let program = Program::of_this_process().map_err(Refused::by)?;
+    // While there is no other thread, to which it would not apply.
+    let needs = Needs::of(&generation.config, &files.paths(), program.path());
+    let sandbox = Sandbox::settle(runtime.sandbox, &needs, predecessor.is_some());
+    let program = program.within(sandbox);
     let stop = Stop::default();
     let service = Service::new(std::env::var_os("NOTIFY_SOCKET"), &inherited);
     let bound = App::bind_with(generation, inherited, stop.clone()).map_err(Refused::by)?;
@@ -186,10 +210,12 @@ fn wait_for_predecessor() {
 /// Listens to signals and to the control socket, and has systemd hear that the workers turn.
 fn attend(control: &Control, ready: &Ready) -> io::Result<()> {
     let Ready { stop, runtime, service, reloads, program, .. } = ready;
+    let access_log = control.access_log().clone();
     let upgrades = Upgrades::new(control.clone(), stop.clone(), service.clone(), program.clone());
     let path = runtime.control_socket.clone().or_else(process::own_path);
     if let Some(path) = path
-        && let Err(error) = process::listen(&path, reloads.clone(), upgrades.clone())
+        && let Err(error) =
+            process::listen(&path, reloads.clone(), upgrades.clone(), access_log.clone())
     {
         let path = path.display();
         warn!(%error, "cannot listen at `{path}`: `mtls-gateway reload` will not work, SIGHUP does");
@@ -200,6 +226,7 @@ fn attend(control: &Control, ready: &Ready) -> io::Result<()> {
     let control = control.clone();
     process::watch(Duties {
         stop: stop.clone(),
+        access_log: Some(access_log),
         drain_timeout: move || control.generation().config.runtime.drain_timeout,
         reloads: Some(reloads.clone()),
         upgrades: Some(upgrades),
@@ -212,6 +239,16 @@ fn log_inherited(inherited: &[Inherited]) {
     for one in inherited {
         if let Some(address) = one.address() {
             info!(%address, name = one.name, "a listening socket was handed over");
+        }
+    }
+}
+
+/// Says which files are as they are until the next start, whoever replaces them.
+fn log_credentials(generation: &Generation) {
+    for site in &generation.sites {
+        for file in site.config.credentials() {
+            let (site, file) = (site.name(), file.value.display());
+            info!(site, %file, "a credential: a new one takes a restart, not a reload");
         }
     }
 }

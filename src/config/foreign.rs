@@ -31,6 +31,11 @@ const WORDS: &[Word] = &[
         fix: "call it `private_key`, in `[[site]]`",
     },
     Word {
+        names: &["ssl_password_file", "SSLPassPhraseDialog"],
+        ours: Some(("site", "private_key_passphrase_file")),
+        fix: "call it `private_key_passphrase_file`, in `[[site]]`: a file with one passphrase, on one line; no program is asked for it",
+    },
+    Word {
         names: &["cert", "cert_file", "tls_cert", "tls_certificate"],
         ours: Some(("site", "certificate")),
         fix: "call it `certificate`, in `[[site]]`",
@@ -101,7 +106,7 @@ const WORDS: &[Word] = &[
         fix: "write a table `[[listener]]` with `address = \"0.0.0.0:443\"`",
     },
     Word {
-        names: &["proxy_pass", "ProxyPass", "backend", "target"],
+        names: &["proxy_pass", "ProxyPass", "backend"],
         ours: Some(("site", "upstream")),
         fix: "call it `upstream`, in `[[site]]`",
     },
@@ -138,9 +143,40 @@ const WORDS: &[Word] = &[
         fix: "write `encoded_slashes = \"keep\"` in `[[site]]`, which matters only where there are routes",
     },
     Word {
+        // Outside of `[access_log]`, where it is a key.
+        names: &["target"],
+        ours: Some(("site", "upstream")),
+        fix: "call it `upstream`, in `[[site]]`, if it is the app; where access lines go is `target` in `[access_log]`",
+    },
+    Word {
         names: &["server", "VirtualHost"],
         ours: Some(("site", "")),
         fix: "write `[[site]]`; its addresses go into `[[listener]]`",
+    },
+    Word {
+        names: &["access"],
+        ours: Some(("access_log", "target")),
+        fix: "remove it if it says `true`; for `false`, write `target = \"off\"` in a table `[access_log]`",
+    },
+    Word {
+        names: &["access_log", "CustomLog", "TransferLog"],
+        ours: Some(("access_log", "target")),
+        fix: "write `target = \"/var/log/mtls-gateway/access.log\"` in a table `[access_log]`, which is one for all sites; `format = \"combined\"` there makes the lines that other tools know",
+    },
+    Word {
+        names: &["log_format", "LogFormat"],
+        ours: Some(("access_log", "pattern")),
+        fix: "write `format = \"pattern\"` and a `pattern` with `$names` in a table `[access_log]`, or `format = \"combined\"`",
+    },
+    Word {
+        names: &["error_log", "ErrorLog"],
+        ours: None,
+        fix: "remove it: the log goes to the standard error stream, which systemd puts into the journal; `level` in `[log]` says how much",
+    },
+    Word {
+        names: &["LogLevel"],
+        ours: Some(("log", "level")),
+        fix: "write `level` in `[log]`, such as `\"info\"`",
     },
     Word {
         names: &["ssl", "SSLEngine"],
@@ -226,7 +262,9 @@ mod tests {
     #[test]
     fn no_word_is_a_key_of_ours() {
         for name in WORDS.iter().flat_map(|word| word.names) {
-            assert!(keys::KEYS.iter().all(|key| key.name != *name), "{name}");
+            // One is a key in a single table, and somebody else's word in all others.
+            let is_key = |key: &keys::Key| key.name == *name && key.table != "access_log";
+            assert!(!keys::KEYS.iter().any(is_key), "{name}");
         }
     }
 }

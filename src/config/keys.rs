@@ -54,10 +54,12 @@ pub const TABLES: &[TableSpec] = &[
     TableSpec { path: "site.timeouts", many: false },
     TableSpec { path: "site.limits", many: false },
     TableSpec { path: "upstream", many: true },
+    TableSpec { path: "access_log", many: false },
     TableSpec { path: "admin", many: false },
     TableSpec { path: "limits", many: false },
     TableSpec { path: "log", many: false },
     TableSpec { path: "runtime", many: false },
+    TableSpec { path: "warnings", many: false },
 ];
 
 /// All keys, by table.
@@ -68,6 +70,7 @@ pub const KEYS: &[Key] = &[
     Key { table: "site", name: "server_names", unset: Required(r#"["www.example.com"]"#) },
     Key { table: "site", name: "certificate", unset: Required(r#""www.example.com.crt""#) },
     Key { table: "site", name: "private_key", unset: Required(r#""www.example.com.key""#) },
+    Key { table: "site", name: "private_key_passphrase_file", unset: Optional(r#""www.example.com.pass""#) },
     Key { table: "site", name: "client_ca", unset: Required(r#""ca/TencentQQAuthCA.crt""#) },
     Key { table: "site", name: "upstream", unset: Required(r#""http://127.0.0.1:8080""#) },
     Key { table: "site", name: "allow_plaintext_upstream", unset: Default("false") },
@@ -182,6 +185,11 @@ pub const KEYS: &[Key] = &[
     Key { table: "upstream", name: "slow_start", unset: Default(r#""none""#) },
     Key { table: "upstream", name: "retry", unset: Default(r#""unsent""#) },
 
+    Key { table: "access_log", name: "target", unset: Default(r#""stderr""#) },
+    Key { table: "access_log", name: "format", unset: Optional(r#""pattern""#) },
+    Key { table: "access_log", name: "pattern", unset: Optional(r#"'$peer_address "$method $path" $status $total_ms'"#) },
+    Key { table: "access_log", name: "queue_lines_max", unset: Default("8192") },
+
     Key { table: "admin", name: "address", unset: Optional(r#""127.0.0.1:9443""#) },
     Key { table: "admin", name: "socket", unset: Optional(r#""/run/mtls-gateway/admin.sock""#) },
     Key { table: "admin", name: "allow_remote", unset: Default("false") },
@@ -191,13 +199,16 @@ pub const KEYS: &[Key] = &[
 
     Key { table: "log", name: "format", unset: Default(r#""text""#) },
     Key { table: "log", name: "level", unset: Default(r#""info""#) },
-    Key { table: "log", name: "access", unset: Default("true") },
     Key { table: "log", name: "refusals_per_minute", unset: Default("10") },
 
     Key { table: "runtime", name: "workers", unset: Default(r#""auto""#) },
     Key { table: "runtime", name: "drain_timeout", unset: Default(r#""30s""#) },
     Key { table: "runtime", name: "watch", unset: Default("true") },
+    Key { table: "runtime", name: "sandbox", unset: Default(r#""auto""#) },
+    Key { table: "runtime", name: "core_dumps", unset: Default("false") },
     Key { table: "runtime", name: "control_socket", unset: Optional(r#""/run/mtls-gateway/control.sock""#) },
+
+    Key { table: "warnings", name: "expiry_days", unset: Default("[30, 14, 7, 1]") },
 ];
 
 impl Unset {

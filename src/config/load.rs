@@ -6,8 +6,11 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::fs::{Access, access};
+
 use super::keys;
 use super::model::{Config, Site};
+use super::path::{self, Folders};
 use super::raw::Reader;
 use super::report::{Report, Source};
 use super::{resolve, syntax};
@@ -57,7 +60,10 @@ fn check(source: Source) -> Result<(Config, Report), Faulty> {
     };
     let reader = Reader {
         text: &source.text,
-        folder: source.path.parent().unwrap_or(Path::new("")),
+        folders: Folders {
+            own: source.path.parent().unwrap_or(Path::new("")),
+            credentials: path::credentials_directory(),
+        },
         report: RefCell::new(report),
         broken: syntax.broken,
         whole: syntax.whole,
@@ -101,6 +107,12 @@ fn unreadable(path: &Path, error: &io::Error) -> Report {
                 "name the configuration with `--config FILE`, or create it; the smallest one is\n{}",
                 smallest()
             ),
+        ),
+        // Who may read a file by its mode, and may not open it, is kept from it by something else.
+        io::ErrorKind::PermissionDenied if access(path, Access::READ_OK).is_ok() => (
+            "this file lies outside of the sandbox of this process".to_owned(),
+            "restart the gateway: what may be read was settled at the start (`sandbox` in `[runtime]`)"
+                .to_owned(),
         ),
         io::ErrorKind::PermissionDenied => (
             "this file may not be read".to_owned(),

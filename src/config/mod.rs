@@ -9,6 +9,8 @@ mod foreign;
 pub mod keys;
 mod load;
 mod model;
+mod path;
+mod pattern;
 mod raw;
 mod render;
 mod report;
@@ -23,12 +25,14 @@ mod unknown;
 pub use canonical_path::{Ambiguous, CanonicalPath};
 pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
 pub use model::{
-    Action, Admin, Answers, Balance, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing,
-    Endpoint, ExtendedKeyUsage, HashKey, HeaderRules, IdentityFormat, IdentityHeaders, Legacy,
-    Limits, Listener, Log, LogFormat, Member, OnDoubt, Piece, Proxy, Retry, Route, RouteClient,
-    RoutePath, Runtime, ServerName, Site, SiteLimits, Template, Timeouts, Tls, TlsVersion,
-    Upstream,
+    AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Action, Admin,
+    Answers, Balance, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint,
+    ExtendedKeyUsage, HashKey, HeaderRules, IdentityFormat, IdentityHeaders, Legacy, Limits,
+    Listener, Log, LogFormat, Member, OnDoubt, Piece, Proxy, Quoted, Retry, Route, RouteClient,
+    RoutePath, Runtime, Sandbox, ServerName, Site, SiteLimits, Template, Timeouts, Tls, TlsVersion,
+    Upstream, Warnings,
 };
+pub use path::{is_credential, is_missing_credential};
 pub use render::{Palette, Rendered};
 pub use report::{Located, Place, Problem, Report, Severity, Source};
 pub use rule::{Condition, Rule};

@@ -10,13 +10,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::path::is_credential;
 use super::report::{Located, Source};
 
+mod access_log;
 mod answers;
 mod client;
 mod route;
 mod upstream;
 
+pub use access_log::{
+    AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Quoted,
+};
 pub use answers::{Answers, Piece, Template};
 pub use client::{
     CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt,
@@ -33,10 +38,14 @@ pub struct Config {
     pub runtime: Runtime,
     /// `[log]`
     pub log: Log,
+    /// `[access_log]`: what is written of every exchange.
+    pub access_log: AccessLog,
     /// `[admin]`: where operators look in.
     pub admin: Admin,
     /// `[limits]`: ceilings of the whole process.
     pub limits: Limits,
+    /// `[warnings]`: what is told before it is too late.
+    pub warnings: Warnings,
     /// `[[listener]]`, at least one.
     pub listeners: Vec<Listener>,
     /// `[[site]]`, at least one; the first answers clients that send no SNI.
@@ -52,8 +61,31 @@ pub struct Runtime {
     pub drain_timeout: Duration,
     /// Whether files are looked at, and a change of what is in them reloads.
     pub watch: bool,
+    /// Whether files that the configuration does not need are put out of reach.
+    pub sandbox: Sandbox,
+    /// Whether core dumps may be made and debuggers attached, which get the private keys.
+    pub core_dumps: bool,
     /// Where `mtls-gateway reload` finds the gateway; `None` is the folder that systemd makes for it.
     pub control_socket: Option<PathBuf>,
+}
+
+/// `sandbox = "..."`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sandbox {
+    /// As much as the kernel offers.
+    Auto,
+    /// None.
+    Off,
+}
+
+impl Sandbox {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// `[log]`
@@ -63,8 +95,6 @@ pub struct Log {
     pub format: LogFormat,
     /// A level (`info`) or a filter in the syntax of `RUST_LOG`, which wins over it.
     pub level: Located<String>,
-    /// Whether each exchange writes an access line.
-    pub access: bool,
     /// Refusals that are told a minute, for each source and reason; `None` sets no limit.
     pub refusals_per_minute: Option<u32>,
 }
@@ -96,6 +126,13 @@ pub struct Limits {
     pub handshake_timeout: Duration,
 }
 
+/// `[warnings]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Warnings {
+    /// How many days before something runs out it is warned of, the fewest first; empty if never.
+    pub expiry_days: Vec<u16>,
+}
+
 /// `[[listener]]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
@@ -112,6 +149,8 @@ pub struct Site {
     pub certificate: Located<PathBuf>,
     /// PEM file: the key of the first certificate.
     pub private_key: Located<PathBuf>,
+    /// The passphrase that opens it, if it is encrypted: the one line of this file.
+    pub private_key_passphrase_file: Option<Located<PathBuf>>,
     /// PEM bundles or DER files with the CAs that client certificates must chain to; empty if `client` pins
     /// keys instead.
     pub client_ca: Vec<Located<PathBuf>>,
@@ -136,6 +175,12 @@ pub struct Site {
 }
 
 impl Site {
+    /// Those of its own files that systemd copies when the service starts, and not at a reload.
+    pub fn credentials(&self) -> impl Iterator<Item = &Located<PathBuf>> {
+        let files = [&self.certificate, &self.private_key].into_iter();
+        files.chain(&self.private_key_passphrase_file).filter(|file| is_credential(&file.value))
+    }
+
     /// The newest TLS version that is spoken. RSA keys below 2048 bits cannot be verified with in TLS 1.3.
     pub fn tls_version_max(&self) -> TlsVersion {
         if self.client.accepts(Legacy::Rsa1024) { TlsVersion::V1_2 } else { TlsVersion::V1_3 }

@@ -81,6 +81,8 @@ pub struct Problem {
     pub why: Option<String>,
     /// What to do.
     pub fix: Option<String>,
+    /// Whether time alone has brought it: a gateway that runs tells of it when its time comes.
+    pub is_of_time: bool,
 }
 
 /// A position in the configuration file.
@@ -163,7 +165,8 @@ impl Report {
     }
 
     fn push(&mut self, severity: Severity, place: Option<Place>, what: String) -> Entry<'_> {
-        let problem = Problem { severity, place, what, seen: None, why: None, fix: None };
+        let problem =
+            Problem { severity, place, what, seen: None, why: None, fix: None, is_of_time: false };
         self.problems.push(problem);
         let last = self.problems.len() - 1;
         Entry { problem: &mut self.problems[last] }
@@ -203,6 +206,12 @@ impl Entry<'_> {
     /// Why it matters.
     pub fn why(self, why: impl Into<String>) -> Self {
         self.problem.why = Some(why.into());
+        self
+    }
+
+    /// Time alone has brought it.
+    pub fn of_time(self) -> Self {
+        self.problem.is_of_time = true;
         self
     }
 

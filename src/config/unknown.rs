@@ -119,6 +119,18 @@ fn known(here: &TableSpec) -> String {
     keys.chain(tables).collect::<Vec<_>>().join(", ")
 }
 
+/// The one of some words that is so near that it was meant.
+pub(super) fn nearest(
+    name: &str,
+    words: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
+    words
+        .map(|word| (distance(&plain(name), word), word))
+        .filter(|(distance, word)| *distance <= tolerance(word))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}
+
 /// Letter case and the kind of dash are no difference worth counting.
 fn plain(name: &str) -> String {
     name.replace('-', "_").to_lowercase()

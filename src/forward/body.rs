@@ -299,7 +299,7 @@ impl ResponseBody {
     }
 
     /// Ends it before its end, for the client's sake; what happened is for the log.
-    pub(super) fn give_up(self, cause: String) {
+    pub(super) fn give_up(self, cause: &str) {
         self.exchange.set_cause(cause);
     }
 

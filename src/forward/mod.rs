@@ -15,7 +15,7 @@ mod watched;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -26,10 +26,11 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Action, Proxy, Route, ServerName, Timeouts};
+use crate::config::{self, AccessFormat, AccessTarget, Action, Proxy, Route, ServerName, Timeouts};
 use crate::generation::{Generation, Site};
+use crate::observe::access::Record;
 use crate::observe::metrics::SiteCounters;
-use crate::observe::{Exchange, ExchangeFacts, Outcome, RequestId};
+use crate::observe::{AccessLine, AccessLog, Exchange, ExchangeFacts, Outcome, RequestId};
 use crate::policy::{self, Permit, Reason, Verdict};
 use crate::upstream::{Lease, Upstreams};
 
@@ -61,6 +62,42 @@ pub struct Caller {
     pub upstreams: Rc<Upstreams<RequestBody>>,
     /// Where its requests are counted.
     pub counters: Arc<SiteCounters>,
+    /// Where its access lines go.
+    pub access_log: Rc<AccessLog>,
+    /// The site's first name, as access lines tell it.
+    pub site_name: Arc<str>,
+}
+
+impl Caller {
+    /// The access line of an exchange, with what `tell` adds to it; `None` if none are written.
+    fn line(
+        &self,
+        id: RequestId,
+        tell: impl FnOnce(Record, &AccessFormat) -> Record,
+    ) -> Option<AccessLine> {
+        let config = &self.generation.config.access_log;
+        if config.target.value == AccessTarget::Off {
+            return None;
+        }
+        let site = Arc::clone(&self.site_name);
+        let record = Record::new(id, self.peer, self.verdict.clone(), site);
+        let record = Box::new(tell(record, &config.format));
+        Some(AccessLine { log: Rc::clone(&self.access_log), record })
+    }
+
+    /// Writes the access line of a request that the HTTP library could not read, and answered by itself.
+    pub fn unreadable(&self, id: RequestId, answer: Answer) {
+        let (status, code, _) = answer.parts();
+        let line = self.line(id, |mut record, _| {
+            (record.at, record.status) = (SystemTime::now(), status.as_u16());
+            (record.outcome, record.code) = ("answered", code);
+            record.set_cause("the request could not be read");
+            record
+        });
+        if let Some(AccessLine { log, record }) = line {
+            log.send(record);
+        }
+    }
 }
 
 /// Serves one request. `lost` is why the caller is not trusted any more; then it gets an answer that says so.
@@ -136,7 +173,7 @@ fn answer(
         Ok(Reply::Nothing) => (Response::new(Bytes::new()), None),
         Err(Denied { answer, cause, is_read }) => {
             let (_, code, _) = answer.parts();
-            exchange.set_cause(cause);
+            exchange.set_cause(&cause);
             let response = answer.response(exchange.id(), &caller.site.config.answers, version);
             (response, is_read.then_some(code))
         }
@@ -308,17 +345,12 @@ fn begin(
     let uri = request.uri();
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let host = uri.authority().map(http::uri::Authority::as_str).or(host).unwrap_or_default();
-    let facts = ExchangeFacts {
-        id: RequestId::random(),
-        method: request.method().clone(),
-        target: uri.path_and_query().map_or("", PathAndQuery::as_str).to_owned(),
-        version: request.version(),
-        host: host.to_owned(),
-        peer: caller.peer,
-        verdict: caller.verdict.clone(),
-        site: caller.site.name(),
-        logged: caller.generation.config.log.access,
-        counters: Arc::clone(&caller.counters),
-    };
+    let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let (id, method) = (RequestId::random(), request.method());
+    let line = caller.line(id, |record, format| {
+        record.with_request(method, host, path, request.version(), request.headers(), format)
+    });
+    let counters = Arc::clone(&caller.counters);
+    let facts = ExchangeFacts { id, method: method.clone(), line, counters };
     Exchange::begin(facts, on_end)
 }

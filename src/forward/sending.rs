@@ -81,11 +81,11 @@ impl Sending<'_> {
 
     /// The app answered, with what cannot be passed on.
     pub(super) fn invalid(&self, cause: &'static str) -> Denied {
-        let Some(endpoint) = self.exchange.endpoint() else {
+        let Some(member) = self.exchange.endpoint() else {
             return denied(&SendError::nowhere());
         };
-        self.caller.upstreams.failed(self.upstream, &endpoint);
-        denied(&SendError::invalid_response(&endpoint, cause))
+        self.caller.upstreams.failed(self.upstream, &member.endpoint);
+        denied(&SendError::invalid_response(&member.endpoint, cause))
     }
 
     fn endpoint(&self, chosen: &Cell<Option<usize>>) -> Option<&crate::config::Endpoint> {

@@ -47,7 +47,7 @@ async fn watch(watched: Weak<Watched>, limit: Duration) {
         let next = watched.handed.get().unwrap_or(now) + limit;
         if next <= now {
             if let Some(body) = watched.body.take() {
-                body.give_up(format!("the client took nothing for {limit:?}"));
+                body.give_up(&format!("the client took nothing for {limit:?}"));
             }
             return;
         }

@@ -32,10 +32,12 @@ impl Generation {
             }
         }
         for (what, is_other) in [
+            ("[access_log]", before.config.access_log != self.config.access_log),
             ("[admin]", before.config.admin != self.config.admin),
             ("[limits]", before.config.limits != self.config.limits),
             ("[log]", before.config.log != self.config.log),
             ("[runtime]", before.config.runtime != self.config.runtime),
+            ("[warnings]", before.config.warnings != self.config.warnings),
         ] {
             if is_other {
                 changes.push(format!("{what}: changed"));

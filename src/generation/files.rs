@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use zeroize::Zeroizing;
 
 use crate::config::{CaHints, CrlMissing, Site};
 
@@ -23,8 +24,9 @@ pub(super) fn named(sites: &[Site]) -> impl Iterator<Item = PathBuf> {
             CrlMissing::Allow | CrlMissing::Deny => &[],
         };
         let own = [&site.certificate, &site.private_key];
+        let own = own.into_iter().chain(&site.private_key_passphrase_file);
         let lists = site.client_ca.iter().chain(&site.client.crl).chain(hints).chain(excused);
-        own.into_iter().chain(lists).map(|path| path.value.clone()).collect::<Vec<_>>()
+        own.chain(lists).map(|path| path.value.clone()).collect::<Vec<_>>()
     };
     sites.iter().flat_map(of_site)
 }
@@ -201,7 +203,8 @@ fn is_fresh(metadata: &Metadata) -> bool {
 fn sha256(path: &Path) -> io::Result<[u8; 32]> {
     let mut file = File::open(path)?;
     let mut context = Context::new(&SHA256);
-    let mut buffer = vec![0; 64 * 1024];
+    // Some of these files are keys.
+    let mut buffer = Zeroizing::new(vec![0; 64 * 1024]);
     loop {
         match file.read(&mut buffer)? {
             0 => break,

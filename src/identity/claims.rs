@@ -6,8 +6,6 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use aws_lc_rs::digest;
-use time::OffsetDateTime;
-use time::macros::format_description;
 use x509_parser::asn1_rs::Tag;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
@@ -17,6 +15,7 @@ use x509_parser::public_key::PublicKey;
 use x509_parser::x509::AttributeTypeAndValue;
 
 use super::distinguished_name;
+use super::moment::timestamp_text;
 use super::usage::Usage;
 
 /// A certificate that cannot be read as DER-encoded X.509.
@@ -187,15 +186,6 @@ impl Claims {
             _ => {}
         }
     }
-}
-
-/// Unix time as `2026-11-22T08:00:00Z`; the bare number where no calendar reaches.
-pub(crate) fn timestamp_text(unix: i64) -> String {
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-    OffsetDateTime::from_unix_timestamp(unix)
-        .ok()
-        .and_then(|at| at.format(format).ok())
-        .unwrap_or_else(|| unix.to_string())
 }
 
 fn is_printable(text: &str) -> bool {

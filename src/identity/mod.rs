@@ -5,14 +5,15 @@
 
 mod claims;
 mod distinguished_name;
+mod moment;
 mod pattern;
 mod short_form;
 mod usage;
 
-pub(crate) use claims::timestamp_text;
 pub use claims::{Claims, Malformed};
 pub(crate) use distinguished_name::rfc4514;
 pub use distinguished_name::{Attribute, attributes};
+pub(crate) use moment::{length_text, timestamp_text};
 pub use pattern::{Field, NotAPattern, Pattern, sha256};
 pub(crate) use short_form::{clip, short_chain};
 pub use usage::{KeyUsage, Usage};

@@ -5,14 +5,13 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use tokio::time::Instant;
-use tracing::info;
+use crate::config::{Member, Upstream};
 
-use crate::config::{Endpoint, Upstream};
-use crate::policy::Verdict;
-
+use super::access::{AccessLog, Record};
 use super::metrics::SiteCounters;
+use tokio::time::Instant;
 
 /// Names one exchange in logs, in the app's `X-Request-Id` and in the gateway's own answers:
 /// 32 hexadecimal digits, random.
@@ -53,20 +52,8 @@ pub struct ExchangeFacts {
     pub id: RequestId,
     /// The method.
     pub method: http::Method,
-    /// Path and query as they came.
-    pub target: String,
-    /// `HTTP/1.1` and the like.
-    pub version: http::Version,
-    /// The host that was asked for.
-    pub host: String,
-    /// The client's address.
-    pub peer: std::net::SocketAddr,
-    /// Who asks, as far as it is known.
-    pub verdict: Verdict,
-    /// The first name of the site.
-    pub site: String,
-    /// Whether to write an access line.
-    pub logged: bool,
+    /// Its access line, unless none is written.
+    pub line: Option<AccessLine>,
     /// Where it is counted.
     pub counters: Arc<SiteCounters>,
 }
@@ -74,16 +61,26 @@ pub struct ExchangeFacts {
 /// The place among an upstream's endpoints of the one that is tried.
 pub type Chosen = Rc<Cell<Option<usize>>>;
 
+/// What is known for the access line, and where to send it.
+pub struct AccessLine {
+    /// Of this worker.
+    pub log: Rc<AccessLog>,
+    /// To be completed when the exchange is over.
+    pub record: Box<Record>,
+}
+
 /// An exchange that is under way. Dropping it ends it.
 pub struct Exchange {
-    facts: ExchangeFacts,
+    id: RequestId,
+    method: http::Method,
+    counters: Arc<SiteCounters>,
+    line: RefCell<Option<AccessLine>>,
     started: Instant,
     status: Cell<u16>,
     first_byte: Cell<Option<Instant>>,
     request_bytes: Rc<Cell<u64>>,
     response_bytes: Cell<u64>,
     upstream: RefCell<Option<(Arc<Upstream>, Chosen)>>,
-    cause: RefCell<String>,
     outcome: RefCell<Outcome>,
     on_end: Option<Box<dyn FnOnce()>>,
 }
@@ -91,15 +88,18 @@ pub struct Exchange {
 impl Exchange {
     /// Begins an exchange; `on_end` runs when it is over.
     pub fn begin(facts: ExchangeFacts, on_end: impl FnOnce() + 'static) -> Self {
+        let ExchangeFacts { id, method, line, counters } = facts;
         Self {
-            facts,
+            id,
+            method,
+            counters,
+            line: RefCell::new(line),
             started: Instant::now(),
             status: Cell::new(0),
             first_byte: Cell::new(None),
             request_bytes: Rc::default(),
             response_bytes: Cell::new(0),
             upstream: RefCell::default(),
-            cause: RefCell::default(),
             outcome: RefCell::new(Outcome::Aborted),
             on_end: Some(Box::new(on_end)),
         }
@@ -107,7 +107,7 @@ impl Exchange {
 
     /// Its name.
     pub fn id(&self) -> RequestId {
-        self.facts.id
+        self.id
     }
 
     /// When it began.
@@ -126,16 +126,17 @@ impl Exchange {
     }
 
     /// The endpoint that was tried last.
-    pub fn endpoint(&self) -> Option<Endpoint> {
+    pub fn endpoint(&self) -> Option<Member> {
         let upstream = self.upstream.borrow();
         let (upstream, chosen) = upstream.as_ref()?;
-        let member = upstream.endpoints.get(chosen.get()?)?;
-        Some(member.endpoint.clone())
+        upstream.endpoints.get(chosen.get()?).cloned()
     }
 
     /// Notes what went wrong, for the log only.
-    pub fn set_cause(&self, cause: impl Into<String>) {
-        self.cause.replace(cause.into());
+    pub fn set_cause(&self, cause: &str) {
+        if let Some(line) = &mut *self.line.borrow_mut() {
+            line.record.set_cause(cause);
+        }
     }
 
     /// Notes that the head of the response goes to the client.
@@ -155,8 +156,8 @@ impl Exchange {
     }
 
     fn count(&self, ended: Instant) {
-        let (counters, status) = (&self.facts.counters, self.status.get());
-        counters.answered(&self.facts.method, status);
+        let (counters, status) = (&self.counters, self.status.get());
+        counters.answered(&self.method, status);
         counters.exchange.add(ended.duration_since(self.started));
         if let Some(at) = self.first_byte.get() {
             counters.first_byte.add(at.duration_since(self.started));
@@ -179,42 +180,30 @@ impl Drop for Exchange {
         }
         let ended = Instant::now();
         self.count(ended);
-        if !self.facts.logged {
+        let Some(AccessLine { log, mut record }) = self.line.take() else {
             return;
-        }
-        let outcome = self.outcome.borrow();
-        let (outcome, code, truncation) = match &*outcome {
-            Outcome::Complete => ("complete", "", ""),
-            Outcome::Answered(code) => ("answered", *code, ""),
-            Outcome::Truncated(what) => ("truncated", "", what.as_str()),
-            Outcome::Dropped => ("dropped", "", ""),
-            Outcome::Aborted => ("aborted", "", ""),
         };
-        let cause = self.cause.borrow();
-        let cause = if cause.is_empty() { truncation } else { cause.as_str() };
-        // To the microsecond; more digits would only be noise.
-        let millis =
-            |until: Instant| (until.duration_since(self.started).as_secs_f64() * 1e6).round() / 1e3;
-        info!(
-            target: "access",
-            request_id = %self.facts.id,
-            method = %self.facts.method,
-            host = self.facts.host,
-            path = self.facts.target,
-            version = ?self.facts.version,
-            status = self.status.get(),
-            outcome,
-            code,
-            total_ms = millis(ended),
-            first_byte_ms = self.first_byte.get().map(millis),
-            request_bytes = self.request_bytes.get(),
-            response_bytes = self.response_bytes.get(),
-            peer = %self.facts.peer,
-            identity = self.facts.verdict.identity().map_or("", |identity| identity.name()),
-            verify = %self.facts.verdict,
-            site = self.facts.site,
-            upstream = self.endpoint().map(|endpoint| endpoint.to_string()).unwrap_or_default(),
-            cause,
-        );
+        let outcome = self.outcome.borrow();
+        (record.outcome, record.code) = match &*outcome {
+            Outcome::Complete => ("complete", ""),
+            Outcome::Answered(code) => ("answered", *code),
+            Outcome::Truncated(_) => ("truncated", ""),
+            Outcome::Dropped => ("dropped", ""),
+            Outcome::Aborted => ("aborted", ""),
+        };
+        if let Outcome::Truncated(cause) = &*outcome
+            && record.cause.is_empty()
+        {
+            record.set_cause(cause);
+        }
+        let since = |at: Instant| at.duration_since(self.started);
+        record.at = SystemTime::now();
+        record.status = self.status.get();
+        record.total = since(ended);
+        record.first_byte = self.first_byte.get().map(since);
+        record.request_bytes = self.request_bytes.get();
+        record.response_bytes = self.response_bytes.get();
+        record.upstream = self.endpoint().map(|member| member.shown);
+        log.send(record);
     }
 }

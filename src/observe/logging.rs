@@ -12,6 +12,7 @@ use tracing_subscriber::{Layer, fmt, reload};
 
 use crate::config::{Log, LogFormat};
 
+use super::log_lines::LogLines;
 use super::terminal;
 
 /// The log as it runs, for changing it.
@@ -20,6 +21,7 @@ pub struct Handle {
     /// `None` where the environment's filter wins over every configuration.
     filter: Option<reload::Handle<EnvFilter, Registry>>,
     lines: reload::Handle<Lines<Filtered>, Filtered>,
+    place: LogLines,
 }
 
 /// What passed the filter.
@@ -35,7 +37,7 @@ impl Handle {
             // Fails only where nothing is logged any more.
             let _ = handle.reload(filter);
         }
-        let _ = self.lines.reload(lines(log));
+        let _ = self.lines.reload(lines(log, &self.place));
     }
 }
 
@@ -47,22 +49,23 @@ pub fn check(log: &Log) -> Result<(), ParseError> {
     filter(&log.level.value).map(drop)
 }
 
-/// Starts logging to standard error. `RUST_LOG` wins over the configured level. A second call in one
+/// Starts logging to standard error, by way of `place`. `RUST_LOG` wins over the configured level. A second call in one
 /// process changes nothing, and gives no handle.
 ///
 /// # Errors
 /// A filter that cannot be read.
-pub fn start(log: &Log) -> Result<Option<Handle>, ParseError> {
+pub fn start(log: &Log, place: &LogLines) -> Result<Option<Handle>, ParseError> {
     let (filter, is_configured) = match std::env::var(EnvFilter::DEFAULT_ENV) {
         Ok(text) if !text.is_empty() => (filter(&text)?, false),
         _ => (filter(&log.level.value)?, true),
     };
     let (filter, filter_handle) = reload::Layer::new(filter);
-    let (lines, lines_handle) = reload::Layer::new(lines(log));
+    let (lines, lines_handle) = reload::Layer::new(lines(log, place));
     // An error means that a subscriber is in place already, as in tests that start two gateways.
     let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
     let filter = is_configured.then_some(filter_handle);
-    Ok(started.ok().map(|()| Handle { filter, lines: lines_handle }))
+    let place = place.clone();
+    Ok(started.ok().map(|()| Handle { filter, lines: lines_handle, place }))
 }
 
 /// A filter, in which the TLS library has no say of its own: it warns of each odd ClientHello, at any length, and
@@ -74,8 +77,8 @@ fn filter(text: &str) -> Result<EnvFilter, ParseError> {
     EnvFilter::try_new(format!("rustls=error,{text}"))
 }
 
-fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(log: &Log) -> Lines<S> {
-    let layer = fmt::layer().with_writer(io::stderr);
+fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(log: &Log, place: &LogLines) -> Lines<S> {
+    let layer = fmt::layer().with_writer(place.clone());
     match log.format {
         LogFormat::Text => layer.with_ansi(terminal::is_coloured(&io::stderr())).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),

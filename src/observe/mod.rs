@@ -1,6 +1,10 @@
 //! What operators see: the log, its access lines, refusals, and what is counted. Nothing here decides anything.
 
+pub mod access;
+mod callers;
 mod exchange;
+mod expiry;
+mod log_lines;
 pub mod logging;
 pub mod metrics;
 mod refusal;
@@ -8,7 +12,11 @@ mod refusals;
 mod reloads;
 pub mod terminal;
 
-pub use exchange::{Chosen, Exchange, ExchangeFacts, Outcome, RequestId};
+pub use access::AccessLog;
+pub use callers::{CHANGES, Callers, Change, Face, IdentityChange};
+pub use exchange::{AccessLine, Chosen, Exchange, ExchangeFacts, Outcome, RequestId};
+pub use expiry::{ExpiryEvent, days_left};
+pub use log_lines::LogLines;
 pub use refusal::{ConnectionFacts, RefusalEvent};
 pub use refusals::Refusals;
 pub use reloads::{Reload, ReloadLog, Reloaded};

@@ -4,10 +4,12 @@
 //! a request nobody judged does not compile.
 
 mod advice;
+mod expiry;
 mod refusal;
 mod rule;
 mod verdict;
 
+pub use expiry::{Stage, remark};
 pub use refusal::{Reason, Refusal};
 pub use verdict::{Failed, LetIn, Verdict, let_in, lets_in};
 

@@ -1,9 +1,10 @@
-//! The control socket: how `mtls-gateway reload` and `upgrade` ask a gateway that runs, and hear what came of it.
+//! The control socket: how `mtls-gateway reload`, `upgrade` and `reopen-logs` ask a gateway that runs, and hear what
+//! came of it.
 //!
 //! One word a connection, answered by one JSON object. Who may connect is decided by the mode of the socket
 //! file: its owner, and root.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tracing::{debug, warn};
+
+use crate::observe::AccessLog;
 
 use super::reload::Reloads;
 use super::upgrade::Upgrades;
@@ -25,6 +28,9 @@ const WORD_BYTES_MAX: u64 = 64;
 
 /// How long whoever connects may take to say it, and to read the answer.
 const TALK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long accepting rests when the system has no room for another connection.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a reload may take before whoever asked for it gives up: more than it can.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -82,7 +88,12 @@ pub enum AskError {
 ///
 /// # Errors
 /// A folder that is not there or may not be written to, or a thread that the system refuses.
-pub fn listen(path: &Path, reloads: Reloads, upgrades: Upgrades) -> io::Result<()> {
+pub fn listen(
+    path: &Path,
+    reloads: Reloads,
+    upgrades: Upgrades,
+    access_log: AccessLog,
+) -> io::Result<()> {
     // Made beside its place and renamed into it: nobody ever finds a socket that does not answer.
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
@@ -95,19 +106,64 @@ pub fn listen(path: &Path, reloads: Reloads, upgrades: Upgrades) -> io::Result<(
     fs::set_permissions(&beside, Permissions::from_mode(0o600))?;
     fs::rename(&beside, path)?;
     thread::Builder::new().name("control".to_owned()).spawn(move || {
-        for stream in listener.incoming() {
+        let mut spare = Spare::default();
+        let mut has_complained = false;
+        loop {
             // One after the other: what is asked for here is done one after the other as well.
-            let answered = stream.and_then(|stream| answer(&stream, &reloads, &upgrades));
-            if let Err(error) = answered {
-                debug!(%error, "a question on the control socket came to nothing");
+            let answered = spare
+                .accept(&listener)
+                .map(|stream| answer(&stream, &reloads, &upgrades, &access_log));
+            match answered {
+                Ok(answered) => {
+                    has_complained = false;
+                    if let Err(error) = answered {
+                        debug!(%error, "a question on the control socket came to nothing");
+                    }
+                }
+                Err(error) => {
+                    if !has_complained {
+                        warn!(%error, "whoever asks on the control socket waits");
+                    }
+                    has_complained = true;
+                    rest();
+                }
             }
         }
-        warn!("the control socket has closed");
     })?;
     Ok(())
 }
 
-fn answer(mut stream: &UnixStream, reloads: &Reloads, upgrades: &Upgrades) -> io::Result<()> {
+/// A file descriptor held back: when clients have all others, whoever asks what is wrong still gets an answer.
+#[derive(Default)]
+struct Spare(Option<File>);
+
+impl Spare {
+    fn accept(&mut self, listener: &UnixListener) -> io::Result<UnixStream> {
+        if self.0.is_none() {
+            self.0 = File::open("/dev/null").ok();
+        }
+        let accepted = listener.accept().or_else(|error| {
+            // Whatever the error is: once more with one that is free.
+            self.0.take().map_or(Err(error), |spare| {
+                drop(spare);
+                listener.accept()
+            })
+        });
+        accepted.map(|(stream, _)| stream)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "nobody tells when a file descriptor becomes free")]
+fn rest() {
+    thread::sleep(PAUSE);
+}
+
+fn answer(
+    mut stream: &UnixStream,
+    reloads: &Reloads,
+    upgrades: &Upgrades,
+    access_log: &AccessLog,
+) -> io::Result<()> {
     stream.set_read_timeout(Some(TALK_TIMEOUT))?;
     stream.set_write_timeout(Some(TALK_TIMEOUT))?;
     let mut word = String::new();
@@ -128,6 +184,10 @@ fn answer(mut stream: &UnixStream, reloads: &Reloads, upgrades: &Upgrades) -> io
                 // Before this process begins to end, which it does when `handed_over` goes.
                 return writeln!(stream, "{reply}");
             }
+            Err(why) => refusal(&why),
+        },
+        "reopen-logs" => match access_log.reopen() {
+            Ok(what) => json!({ "done": true, "changes": [what], "report": "" }),
             Err(why) => refusal(&why),
         },
         _ => refusal("this gateway does not know that word; is it of another version?\n"),

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
@@ -23,6 +24,7 @@ use rustix::net::{
 use crate::serve::Inherited;
 
 use super::notify::send;
+use super::sandbox::{self, Sandbox};
 
 /// Tells a process that it is to take over, and from whom: from its parent of this number.
 const PREDECESSOR: &str = "MTLS_GATEWAY_PREDECESSOR";
@@ -40,6 +42,10 @@ const SERVE: &str = "serve";
 /// The longest message: a report that is longer is cut.
 const MESSAGE_BYTES_MAX: usize = 32 * 1024;
 
+/// Why a program that may be started by its mode is not.
+const OUTSIDE: &str =
+    "it, or what it is run by, lies outside of the sandbox of this process: restart the gateway";
+
 /// How long the process that serves may take for a word. It does nothing else meanwhile.
 const WORD_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -48,6 +54,8 @@ const WORD_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Program {
     path: PathBuf,
     arguments: Vec<OsString>,
+    /// Whether what this one may not do, the one that it starts may not do either.
+    is_confined: bool,
 }
 
 impl Program {
@@ -68,7 +76,18 @@ impl Program {
             Some(path) => path,
             None => std::env::current_exe()?,
         };
-        Ok(Self { path, arguments: arguments.collect() })
+        Ok(Self { path, arguments: arguments.collect(), is_confined: false })
+    }
+
+    /// The file, perhaps by a link.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The same, from out of this sandbox.
+    #[must_use]
+    pub fn within(self, sandbox: Sandbox) -> Self {
+        Self { is_confined: sandbox.is_in_force, ..self }
     }
 }
 
@@ -113,11 +132,23 @@ impl Successor {
         patience: Duration,
     ) -> Result<Self, HandoverError> {
         let deadline = Instant::now() + patience;
-        let failed = |source| HandoverError::Start { path: program.path.clone(), source };
+        let failed = |error: io::Error| {
+            let is_confined = error.kind() == io::ErrorKind::PermissionDenied
+                && access(&program.path, Access::EXEC_OK).is_ok();
+            let source = match is_confined {
+                true => io::Error::new(error.kind(), OUTSIDE),
+                false => error,
+            };
+            HandoverError::Start { path: program.path.clone(), source }
+        };
         let (channel, theirs) = channel().map_err(failed)?;
         let mut command = Command::new(&program.path);
         command.args(&program.arguments).stdin(Stdio::from(theirs));
         command.env(PREDECESSOR, std::process::id().to_string());
+        match program.is_confined {
+            true => command.env(sandbox::INHERITED, "1"),
+            false => command.env_remove(sandbox::INHERITED),
+        };
         OF_ONE_PROCESS.iter().for_each(|name| _ = command.env_remove(name));
         let child = command.spawn().map_err(failed)?;
         // The command holds a copy of their end: with it, their end would be no sign of theirs.
@@ -317,7 +348,7 @@ mod tests {
     /// What comes of starting a shell with these commands in place of the gateway.
     fn start(commands: &str, patience: Duration) -> HandoverError {
         let arguments = ["-c", commands].map(OsString::from).to_vec();
-        let program = Program { path: PathBuf::from("/bin/sh"), arguments };
+        let program = Program { path: PathBuf::from("/bin/sh"), arguments, is_confined: false };
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let sockets = [Inherited { name: "bound-x".to_owned(), socket }];
         Successor::start(&program, &sockets, patience).err().unwrap()
@@ -335,7 +366,8 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
-        let program = Program { path: PathBuf::from("/none/such"), arguments: Vec::new() };
+        let path = PathBuf::from("/none/such");
+        let program = Program { path, arguments: Vec::new(), is_confined: false };
         let failed = Successor::start(&program, &[], Duration::from_secs(1)).err().unwrap();
         assert!(failed.to_string().starts_with("`/none/such` cannot be started"), "{failed}");
     }

@@ -7,18 +7,21 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
-use crate::config::{Problem, Report, Severity};
+use crate::config::{Problem, Report, Runtime, Severity};
 use crate::generation::{self, Files, Generation, Loaded};
+use crate::observe::access::Outlet;
 use crate::observe::logging;
 use crate::serve::Control;
 
 use super::inherit::log_unwanted;
+use super::secrecy::allow_dumps;
 use super::service::Service;
 use super::unix_now;
 
@@ -54,6 +57,8 @@ pub struct Outcome {
 #[derive(Clone)]
 pub struct Reloads {
     requests: SyncSender<Request>,
+    /// Somebody who does not wait has asked already: a storm of signals leaves room for those who wait.
+    is_asked: Arc<AtomicBool>,
 }
 
 /// Whoever asks may want to hear what came of it.
@@ -62,6 +67,9 @@ type Request = Option<SyncSender<Arc<Outcome>>>;
 impl Reloads {
     /// Asks for a reload without waiting. With as many waiting already as can, one of those will do.
     pub fn ask(&self) {
+        if self.is_asked.swap(true, Ordering::AcqRel) {
+            return;
+        }
         match self.requests.try_send(None) {
             Ok(()) | Err(TrySendError::Full(_)) => {}
             Err(TrySendError::Disconnected(_)) => {
@@ -90,11 +98,14 @@ pub fn start(
     service: Service,
 ) -> io::Result<Reloads> {
     let (requests, receiver) = sync_channel(REQUESTS_MAX);
+    let started = control.generation().config.runtime.clone();
+    let is_asked = Arc::<AtomicBool>::default();
+    let asked = Arc::clone(&is_asked);
     thread::Builder::new().name("reload".to_owned()).spawn(move || {
-        let reloader = Reloader { control, path, files, touched: None, log, service };
-        reloader.run(&receiver);
+        let reloader = Reloader { control, path, files, touched: None, log, service, started };
+        reloader.run(&receiver, &asked);
     })?;
-    Ok(Reloads { requests })
+    Ok(Reloads { requests, is_asked })
 }
 
 struct Reloader {
@@ -106,13 +117,17 @@ struct Reloader {
     touched: Option<Instant>,
     log: Option<logging::Handle>,
     service: Service,
+    /// `[runtime]` as it was at the start, which some of it stays.
+    started: Runtime,
 }
 
 impl Reloader {
-    fn run(mut self, requests: &Receiver<Request>) {
+    fn run(mut self, requests: &Receiver<Request>, is_asked: &AtomicBool) {
         loop {
             match requests.recv_timeout(WATCH_INTERVAL) {
                 Ok(first) => {
+                    // Who asks from here on asks for another.
+                    is_asked.store(false, Ordering::Release);
                     let mut asked = vec![first];
                     asked.extend(requests.try_iter());
                     let outcome = Arc::new(self.reload_and_note());
@@ -217,31 +232,84 @@ impl Reloader {
 
     /// Puts a generation in force; the answer is what is different then. `None` after a problem was reported.
     fn apply(&mut self, generation: Generation, report: &mut Report) -> Option<Vec<String>> {
-        let (before, workers) = (self.control.generation(), generation.workers());
+        let before = self.control.generation();
+        let are_dumps_allowed = generation.config.runtime.core_dumps;
         let changes = generation.changes_since(&before);
         let log = generation.config.log.clone();
         let listeners = generation.config.listeners.clone();
-        if workers != self.control.workers() {
-            let serving = self.control.workers();
-            let what = format!("`workers` is {workers} now, and {serving} go on serving");
-            report.warning_nowhere(what).fix("restart the gateway for this to take effect");
-        }
+        self.warn_of_what_stays(&generation, report);
+        // Before anything is in force: a log that cannot be written is no reason to be half done.
+        let access_log = generation.config.access_log.clone();
+        let outlet = if access_log.target == before.config.access_log.target {
+            Ok(None)
+        } else {
+            Outlet::open(&access_log.target.value).map(Some)
+        };
+        let outlet = match outlet {
+            Ok(outlet) => outlet,
+            Err(error) => {
+                report.error(&access_log.target.span, error.to_string());
+                return None;
+            }
+        };
         if let Err(error) = self.control.replace(generation) {
             let listener = listeners.iter().find(|one| one.address.value == error.address());
             let span = listener.map_or(0..0, |listener| listener.address.span.clone());
             report.error(&span, error.to_string());
             return None;
         }
+        self.control.access_log().replace(&access_log, outlet);
         if let Some(handle) = &self.log {
             handle.replace(&log);
         }
         log_unwanted(&self.control);
+        if before.config.runtime.core_dumps != are_dumps_allowed {
+            allow_dumps(are_dumps_allowed);
+        }
         // Whom clients reach is in force already; the door of operators does not undo that.
         if let Err(error) = self.control.open_door() {
             let what = format!("`[admin]`: {error}; what listened before goes on");
             report.warning_nowhere(what).fix("mend that and reload, or restart the gateway");
         }
+        if changes.is_empty() {
+            warn_of_credentials(&before, report);
+        }
         Some(changes)
+    }
+
+    /// Names what the configuration says and what only a restart can do.
+    fn warn_of_what_stays(&self, generation: &Generation, report: &mut Report) {
+        let (workers, serving) = (generation.workers(), self.control.workers());
+        let mut stays = |what: String| {
+            report.warning_nowhere(what).fix("restart the gateway for this to take effect");
+        };
+        if workers != serving {
+            stays(format!("`workers` is {workers} now, and {serving} go on serving"));
+        }
+        let (now, then) = (&generation.config.runtime, &self.started);
+        if now.sandbox != then.sandbox {
+            let (now, then) = (now.sandbox.as_str(), then.sandbox.as_str());
+            stays(format!(
+                "`sandbox` is \"{now}\" now, and what was settled at the start as \"{then}\" holds"
+            ));
+        }
+        if now.control_socket != then.control_socket {
+            stays(
+                "`control_socket` is another one now, and the one of the start goes on".to_owned(),
+            );
+        }
+    }
+}
+
+/// Says of a reload that found nothing new why a key may be a new one and was not found: systemd copies credentials
+/// when it starts the service, and not again.
+fn warn_of_credentials(generation: &Generation, report: &mut Report) {
+    let file = generation.sites.iter().find_map(|site| site.config.credentials().next());
+    if let Some(file) = file {
+        report
+            .warning_nowhere(format!("`{}` is a credential, and is as it was at the start", file.value.display()))
+            .why("systemd copies what `LoadCredential=` names when the service starts, and not at a reload")
+            .fix("`systemctl restart` if its file has changed; to have keys change by a reload, name files outside");
     }
 }
 
@@ -279,7 +347,8 @@ fn rest() {
 /// A gateway says what somebody should look at where its operator looks: in the log.
 pub fn log_problems(report: &Report) {
     let file = report.path().display().to_string();
-    for problem in report.problems() {
+    // What time has brought is told by its own events, also long after this.
+    for problem in report.problems().into_iter().filter(|problem| !problem.is_of_time) {
         let Problem { what, seen, why, fix, .. } = problem;
         let line = problem.place.as_ref().map(|place| place.line);
         let (seen, why, fix) = (seen.as_deref(), why.as_deref(), fix.as_deref());

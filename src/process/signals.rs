@@ -1,4 +1,5 @@
-//! Signals: SIGTERM and SIGINT drain, within a deadline, and the second one cuts; SIGHUP reloads, SIGUSR2 upgrades.
+//! Signals: SIGTERM and SIGINT drain, within a deadline, and the second one cuts; SIGHUP reloads, SIGUSR1 opens the
+//! access log anew, SIGUSR2 upgrades.
 
 use std::io;
 use std::sync::mpsc;
@@ -8,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use crate::observe::AccessLog;
 use crate::serve::Stop;
 
 use super::reload::Reloads;
@@ -22,10 +24,18 @@ pub struct Duties<D> {
     pub drain_timeout: D,
     /// Told to reload; without it SIGHUP is let pass.
     pub reloads: Option<Reloads>,
+    /// Told to open its file anew; without it SIGUSR1 is let pass.
+    pub access_log: Option<AccessLog>,
     /// Told to hand over to a new process; without it SIGUSR2 is let pass.
     pub upgrades: Option<Upgrades>,
     /// Told that the end has begun.
     pub service: Service,
+}
+
+impl<D> Duties<D> {
+    fn reopen(&self) {
+        self.access_log.iter().for_each(AccessLog::ask_to_reopen);
+    }
 }
 
 /// Starts a thread that turns signals into what they mean. When this returns, signals are caught.
@@ -54,7 +64,8 @@ fn listen<D: Fn() -> Duration>(
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
-            user: signal(SignalKind::user_defined2())?,
+            user_1: signal(SignalKind::user_defined1())?,
+            user_2: signal(SignalKind::user_defined2())?,
         };
         let _ = ready.send(Ok(()));
         let name = loop {
@@ -65,6 +76,7 @@ fn listen<D: Fn() -> Duration>(
             match meaning {
                 Meaning::End(name) => break name,
                 Meaning::Reload => duties.reloads.iter().for_each(Reloads::ask),
+                Meaning::Reopen => duties.reopen(),
                 Meaning::Upgrade => duties.upgrades.iter().for_each(Upgrades::ask),
             }
         };
@@ -79,6 +91,8 @@ fn listen<D: Fn() -> Duration>(
                 match signals.next().await {
                     Meaning::End(_) if ignored == 0 => return,
                     Meaning::End(_) => ignored -= 1,
+                    // What is finished still has its lines.
+                    Meaning::Reopen => duties.reopen(),
                     // There is nothing to reload for any more.
                     Meaning::Reload | Meaning::Upgrade => {}
                 }
@@ -97,12 +111,14 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
-    user: Signal,
+    user_1: Signal,
+    user_2: Signal,
 }
 
 enum Meaning {
     End(&'static str),
     Reload,
+    Reopen,
     Upgrade,
 }
 
@@ -112,7 +128,8 @@ impl Signals {
             _ = self.terminate.recv() => Meaning::End("SIGTERM"),
             _ = self.interrupt.recv() => Meaning::End("SIGINT"),
             _ = self.hang_up.recv() => Meaning::Reload,
-            _ = self.user.recv() => Meaning::Upgrade,
+            _ = self.user_1.recv() => Meaning::Reopen,
+            _ = self.user_2.recv() => Meaning::Upgrade,
         }
     }
 }

@@ -28,6 +28,7 @@ pub(super) struct Activity {
     head_since: Cell<Option<Instant>>,
     write_blocked_since: Cell<Option<Instant>>,
     unwritten: Cell<bool>,
+    is_last_look: Cell<bool>,
 }
 
 impl Activity {
@@ -39,7 +40,19 @@ impl Activity {
             head_since: Cell::new(None),
             write_blocked_since: Cell::new(None),
             unwritten: Cell::new(false),
+            is_last_look: Cell::new(false),
         }
+    }
+
+    /// Whether the connection is about to be closed as idle: then what the kernel has of the client counts, though
+    /// nobody has been told of it yet.
+    pub(super) fn is_last_look(&self) -> bool {
+        self.is_last_look.get()
+    }
+
+    /// Says so, or that it is over.
+    pub(super) fn look_last(&self, is_last_look: bool) {
+        self.is_last_look.set(is_last_look);
     }
 
     /// An exchange has begun.

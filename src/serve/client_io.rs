@@ -4,30 +4,29 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{Response, Version};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tracing::warn;
 
 use crate::forward::Answer;
-use crate::generation::Site;
 use crate::observe::RequestId;
 use crate::tls::TlsStream;
 
 use super::activity::Activity;
 use super::linger::Linger;
+use super::standing::Standing;
 
 pub(super) struct ClientIo {
     stream: TlsStream,
     activity: Rc<Activity>,
-    /// Whose words its answers are in.
-    site: Arc<Site>,
+    standing: Rc<Standing>,
     /// An answer of ours in place of hyper's, and how much of it is written.
     substitute: Option<(Vec<u8>, usize)>,
     /// Set once the write side is closed.
@@ -35,8 +34,8 @@ pub(super) struct ClientIo {
 }
 
 impl ClientIo {
-    pub(super) fn new(stream: TlsStream, activity: Rc<Activity>, site: Arc<Site>) -> Self {
-        Self { stream, activity, site, substitute: None, linger: None }
+    pub(super) fn new(stream: TlsStream, activity: Rc<Activity>, standing: Rc<Standing>) -> Self {
+        Self { stream, activity, standing, substitute: None, linger: None }
     }
 
     /// Whether hyper is answering by itself; our answer then takes its place.
@@ -48,12 +47,18 @@ impl ClientIo {
             return false;
         };
         let (answer, id) = (Answer::for_status(status), RequestId::random());
-        let (status, code, _) = answer.parts();
-        let peer = self.stream.get_ref().0.peer_addr().ok().map(tracing::field::display);
-        warn!(target: "access", request_id = %id, peer, status = status.as_u16(), code, "a request could not be read");
-        let response = answer.response(id, &self.site.config.answers, Version::HTTP_11);
+        let (caller, _) = self.standing.caller();
+        caller.unreadable(id, answer);
+        let response = answer.response(id, &caller.site.config.answers, Version::HTTP_11);
         self.substitute = Some((written(&response).into_bytes(), 0));
         true
+    }
+
+    /// Whether the kernel has bytes of the client. The runtime tells of them once for all connections and then runs
+    /// these in turn: while a thousand are closed, a request of the last of them lies there for a while.
+    fn has_unread(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        SockRef::from(self.stream.get_ref().0).peek(&mut byte).is_ok_and(|count| count > 0)
     }
 
     fn poll_substitute(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -109,7 +114,8 @@ impl AsyncRead for ClientIo {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
+        let is_asked = self.activity.is_last_look() && result.is_pending() && self.has_unread();
+        if buffer.filled().len() > before || is_asked {
             self.activity.read();
         }
         result

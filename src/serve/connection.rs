@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue};
@@ -68,6 +68,11 @@ pub(super) async fn serve(
             if let Some(refusal) = in_spite_of {
                 let told = generation.config.log.refusals_per_minute;
                 worker.shared.refusals.report_let_in(told, &facts, &refusal, false);
+            }
+            if let Some(identity) = verdict.identity().filter(|_| !is_resumed) {
+                let (days, now) = (&generation.config.warnings.expiry_days, tls::unix_now());
+                let callers = &worker.shared.callers;
+                counters.changed(&callers.saw(days, &site.name(), identity, peer, now));
             }
             let identity = verdict.identity().map_or("", |identity| identity.name());
             debug!(%peer, site = site.number, identity, verify = %verdict, version, http2, is_resumed, "let in");
@@ -159,8 +164,8 @@ async fn serve_http(
     shaken: Duration,
 ) {
     let activity = Rc::new(Activity::new(http2));
-    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Arc::clone(site)));
     let standing = Rc::new(standing);
+    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing)));
     let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
     let (limits, timeouts) = (&site.config.limits, &site.config.timeouts);
     let ended = if http2 {
@@ -291,8 +296,13 @@ async fn drive(
         entry.enter(cx);
         loop {
             if winding_down.is_none() && is_to_end(worker, standing, activity) {
-                connection.as_mut().wind_down();
-                winding_down = Some(Instant::now());
+                if let Poll::Ready(ended) = look_last(connection.as_mut(), activity, cx) {
+                    return Poll::Ready(ended);
+                }
+                if is_to_end(worker, standing, activity) {
+                    connection.as_mut().wind_down();
+                    winding_down = Some(Instant::now());
+                }
             }
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
                 return Poll::Ready(ended);
@@ -326,6 +336,12 @@ async fn drive(
                 // The next turn asks how the connection stands now.
                 Expiry::Trust => standing.rings(),
                 Expiry::Idle if winding_down.is_none() => {
+                    if let Poll::Ready(ended) = look_last(connection.as_mut(), activity, cx) {
+                        return Poll::Ready(ended);
+                    }
+                    if activity.is_reading_head() {
+                        continue;
+                    }
                     connection.as_mut().wind_down();
                     winding_down = Some(Instant::now());
                 }
@@ -338,6 +354,18 @@ async fn drive(
         }
     })
     .await
+}
+
+/// Takes what has come by now before a connection is told to end: a request that was sent in time is answered.
+fn look_last(
+    connection: Pin<&mut impl HttpConnection>,
+    activity: &Activity,
+    cx: &mut Context<'_>,
+) -> Poll<hyper::Result<()>> {
+    activity.look_last(true);
+    let polled = connection.poll(cx);
+    activity.look_last(false);
+    polled
 }
 
 /// Whether a connection must not begin anything new.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, error};
 
 use crate::config;
@@ -23,6 +23,9 @@ const BACKLOG: i32 = 4096;
 
 /// How long accepting rests when the system has no room for another connection.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How often a listener is tried again for which the system had no room.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often the log tells that accepting fails.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
@@ -162,7 +165,7 @@ fn share_port(new: &Socket, old: &[&Listening], is_shared: bool) -> io::Result<(
 pub(super) async fn accept(workers: Vec<UnboundedSender<Accepted>>, shared: Arc<Shared>) {
     let mut acceptor = Acceptor { workers, shared: Arc::clone(&shared), next: 0, from: 0 };
     let mut open = Vec::new();
-    acceptor.relisten(&mut open);
+    let mut again_at = acceptor.relisten(&mut open);
     let mut complaints = Complaints::default();
     loop {
         // Room first: without it, connections wait in the kernel and not in memory of ours.
@@ -173,7 +176,12 @@ pub(super) async fn accept(workers: Vec<UnboundedSender<Accepted>>, shared: Arc<
         let accepted = tokio::select! {
             accepted = accepted => accepted,
             () = shared.relisten.notified() => {
-                acceptor.relisten(&mut open);
+                again_at = acceptor.relisten(&mut open);
+                continue;
+            }
+            // Clients wait at a listener that nobody accepts from. However many come to others, its time comes.
+            () = sleep_until(again_at.unwrap_or_else(Instant::now)), if again_at.is_some() => {
+                again_at = acceptor.relisten(&mut open);
                 continue;
             }
             () = shared.stop.drain.cancelled() => break,
@@ -213,8 +221,9 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    /// Takes over what is to be listened on now, and closes the rest.
-    fn relisten(&mut self, open: &mut Vec<Open>) {
+    /// Takes over what is to be listened on now, and closes the rest; when to try again, if the system had no room for
+    /// all of it.
+    fn relisten(&mut self, open: &mut Vec<Open>) -> Option<Instant> {
         let mut wanted = Vec::new();
         let shared = Arc::clone(&self.shared);
         let listening = shared.listening.lock().unwrap_or_else(PoisonError::into_inner);
@@ -227,14 +236,18 @@ impl Acceptor {
             match listener {
                 Ok(listener) => wanted.push((one.configured, listener)),
                 Err(error) => {
-                    error!(%error, address = %one.configured, "a listener cannot be registered");
+                    let again =
+                        "a listener cannot be registered; it is tried again, and its clients wait";
+                    error!(%error, address = %one.configured, "{again}");
                 }
             }
         }
+        let are_all_open = wanted.len() == listening.len();
         drop(listening);
         for old in std::mem::replace(open, wanted) {
             self.close(old);
         }
+        (!are_all_open).then(|| Instant::now() + RETRY_INTERVAL)
     }
 
     /// Closes a listener. What came in before is served: closing the socket would reset what waits in its queue.

@@ -6,6 +6,7 @@
 mod activity;
 mod client_io;
 mod connection;
+mod expiries;
 mod inherited;
 mod linger;
 mod listener;
@@ -26,8 +27,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Door, OpenError, Place};
 use crate::generation::Generation;
+use crate::observe::access::Lost;
 use crate::observe::metrics::Metrics;
-use crate::observe::{Refusals, ReloadLog};
+use crate::observe::{AccessLog, Callers, Refusals, ReloadLog};
 use crate::tls::unix_now;
 use crate::upstream::EndpointStates;
 
@@ -38,6 +40,7 @@ pub use pulse::Pulse;
 #[doc(hidden)]
 pub use standing::Term;
 
+use expiries::Expiries;
 use listener::Listening;
 use pulse::Beats;
 
@@ -75,9 +78,13 @@ struct Shared {
     relisten: Notify,
     /// Those of every worker and generation.
     refusals: Refusals,
+    /// The clients of every worker and generation.
+    callers: Callers,
     beats: Beats,
     /// What the workers count.
     metrics: Metrics,
+    /// Where access lines go.
+    access_log: AccessLog,
     /// What is known of the endpoints of apps.
     endpoint_states: Arc<EndpointStates>,
     /// What became of reloads.
@@ -126,6 +133,10 @@ impl admin::Gateway for Shared {
         &self.refusals
     }
 
+    fn callers(&self) -> &Callers {
+        &self.callers
+    }
+
     fn endpoint_states(&self) -> &EndpointStates {
         &self.endpoint_states
     }
@@ -136,6 +147,10 @@ impl admin::Gateway for Shared {
 
     fn reloads(&self) -> &ReloadLog {
         &self.reloads
+    }
+
+    fn access_lines_lost(&self) -> Lost {
+        self.access_log.lost()
     }
 }
 
@@ -167,25 +182,15 @@ pub struct Control {
 }
 
 impl Control {
-    /// Opens the listeners of a generation, to serve it on so many workers until `stop`.
+    /// Opens the listeners of a generation, to serve it on so many workers until `stop`. Sockets that are open
+    /// already are taken over.
     ///
     /// # Errors
     /// The first address that cannot be listened on.
     pub fn bind(
         generation: Arc<Generation>,
         workers: usize,
-        stop: Stop,
-    ) -> Result<Self, BindError> {
-        Self::bind_with(generation, workers, Vec::new(), stop)
-    }
-
-    /// The same, with sockets that are open already.
-    ///
-    /// # Errors
-    /// The first address that cannot be listened on.
-    pub fn bind_with(
-        generation: Arc<Generation>,
-        workers: usize,
+        access_log: AccessLog,
         mut inherited: Vec<Inherited>,
         stop: Stop,
     ) -> Result<Self, BindError> {
@@ -202,8 +207,10 @@ impl Control {
             spare: Mutex::new(inherited),
             relisten: Notify::new(),
             refusals: Refusals::default(),
+            callers: Callers::default(),
             beats: Beats::new(workers),
             metrics: Metrics::new(workers),
+            access_log,
             endpoint_states: Arc::default(),
             reloads: ReloadLog::default(),
             door: Door::default(),
@@ -282,6 +289,11 @@ impl Control {
     /// Where operators can look in now.
     pub fn door(&self) -> Vec<Place> {
         self.shared.door.places()
+    }
+
+    /// Where access lines go.
+    pub fn access_log(&self) -> &AccessLog {
+        &self.shared.access_log
     }
 
     /// What became of reloads.
@@ -373,14 +385,19 @@ pub fn run(control: &Control) -> io::Result<()> {
     }
     shared.door.close();
     shared.refusals.flush();
+    shared.access_log.close();
     ended
 }
 
-/// Has the number of refusals that were not logged told in time, of all workers.
+/// Has told in time what nobody's request brings up: the number of refusals that were not logged, of all workers, and
+/// what is about to run out.
 async fn sweep(shared: Arc<Shared>) {
     let mut ticks = tokio::time::interval(Refusals::SWEEP_EVERY);
+    let mut expiries = Expiries::default();
     loop {
         ticks.tick().await;
         shared.refusals.sweep();
+        let epoch = shared.epoch.load(Ordering::Acquire);
+        expiries.look(&shared.generation.load(), epoch, unix_now());
     }
 }

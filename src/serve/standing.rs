@@ -1,11 +1,11 @@
 //! How a connection stands with the trust in force. What the handshake found holds until a new generation
-//! comes or the first certificate of the verified path runs out; then the stored chain is judged again, in
+//! comes, the first certificate of the verified path runs out, or the clock is set back; then the stored chain is judged again, in
 //! full, by the site that its server name leads to now. A connection that passes goes on under the new
 //! generation and notices nothing. One that does not pass, but whose site lets such clients in, goes on
 //! unverified: its next requests say so. Any other has lost its standing for good: its requests are refused
 //! and it is closed.
 //!
-//! Asking costs one integer and one time comparison.
+//! Asking costs three comparisons of integers.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -32,6 +32,9 @@ const LEFT_MIN: Duration = Duration::from_millis(50);
 pub struct Term {
     /// The trust epoch in which it was reached.
     pub epoch: u64,
+    /// When it was reached, Unix time. A clock that stands before that has been set back, perhaps to before the
+    /// first second of a certificate.
+    pub reached: i64,
     /// The last second at which every certificate of its path is valid, Unix time.
     pub valid_until: i64,
 }
@@ -39,7 +42,7 @@ pub struct Term {
 impl Term {
     /// Whether it holds in this epoch, and at `now`, Unix time.
     pub fn holds(self, epoch: u64, now: i64) -> bool {
-        epoch == self.epoch && now <= self.valid_until
+        epoch == self.epoch && (self.reached..=self.valid_until).contains(&now)
     }
 }
 
@@ -49,6 +52,8 @@ pub(super) struct Standing {
     caller: RefCell<Rc<Caller>>,
     /// The trust epoch that the caller was judged in.
     epoch: Cell<u64>,
+    /// When, Unix time.
+    reached: Cell<i64>,
     /// Until when the verdict holds at most: Unix time, and the same on the clock of timers. That there is no
     /// verified certificate holds until the next generation.
     valid_until: Cell<i64>,
@@ -74,6 +79,7 @@ impl Standing {
             facts,
             caller: RefCell::new(Rc::new(caller)),
             epoch: Cell::new(epoch),
+            reached: Cell::new(unix_now()),
             valid_until: Cell::new(valid_until),
             expires: Cell::new(expiry(valid_until)),
             lost: Cell::new(None),
@@ -105,18 +111,18 @@ impl Standing {
 
     fn check(&self) {
         let epoch = self.worker.shared.epoch.load(Ordering::Acquire);
-        let term = Term { epoch: self.epoch.get(), valid_until: self.valid_until.get() };
-        if term.holds(epoch, unix_now()) {
-            return;
-        }
-        if self.lost.get().is_none() {
-            self.judge_again(epoch);
+        let (reached, valid_until) = (self.reached.get(), self.valid_until.get());
+        let (term, now) = (Term { epoch: self.epoch.get(), reached, valid_until }, unix_now());
+        if !term.holds(epoch, now) && self.lost.get().is_none() {
+            self.judge_again(epoch, now);
         }
     }
 
-    fn judge_again(&self, epoch: u64) {
-        // The epoch was read first: a generation that comes between the two is judged once more.
+    fn judge_again(&self, epoch: u64, now: i64) {
+        // The epoch was read first: a generation that comes between the two is judged once more. So is a jump of the
+        // clock.
         self.epoch.set(epoch);
+        self.reached.set(now);
         let generation = self.worker.shared.generation.load_full();
         let before = Rc::clone(&self.caller.borrow());
         let judged = match generation.site(self.facts.server_name.as_deref()) {
@@ -174,6 +180,8 @@ fn caller(
         peer: facts.peer,
         upstreams: Rc::clone(&worker.upstreams),
         counters: worker.counters.site(&name),
+        access_log: Rc::clone(&worker.access_log),
+        site_name: Arc::from(name),
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::forward::RequestBody;
+use crate::observe::AccessLog;
 use crate::observe::metrics::LocalCounters;
 use crate::upstream::Upstreams;
 
@@ -29,6 +30,8 @@ const DRAIN_GRACE: Duration = Duration::from_secs(1);
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) upstreams: Rc<Upstreams<RequestBody>>,
+    /// Its way to the access log.
+    pub(super) access_log: Rc<AccessLog>,
     /// What happens here is counted here.
     pub(super) counters: Rc<LocalCounters>,
     /// The connections that are open, to be woken when the trust changes or the gateway drains.
@@ -80,8 +83,10 @@ pub(super) async fn run(
     let counters = Rc::new(shared.metrics.of_worker(number));
     let states = Arc::clone(&shared.endpoint_states);
     let upstreams = Upstreams::new(Rc::clone(&counters), states, shared.open.len());
+    let access_log = Rc::new(shared.access_log.clone());
     let worker = Rc::new(Worker {
         shared,
+        access_log,
         upstreams: Rc::new(upstreams),
         counters,
         roster: Rc::default(),

@@ -109,9 +109,7 @@ fn highest(tier: &[Candidate], key: &str) -> Option<Candidate> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use crate::config::{Endpoint, HashKey, Member, Retry};
+    use crate::config::{Endpoint, HashKey, Member};
 
     use super::*;
 
@@ -119,15 +117,9 @@ mod tests {
         let member =
             |number: usize| Member::plain(Endpoint::Unix(format!("/run/{number}.sock").into()));
         Upstream {
-            name: "app".to_owned(),
             endpoints: (0..count).map(member).collect(),
-            base: String::new(),
             balance,
-            connections_max: None,
-            failures_max: Some(3),
-            ejection_time: Duration::from_secs(10),
-            slow_start: None,
-            retry: Retry::Unsent,
+            ..Upstream::plain(Endpoint::Unix("/run/app.sock".into()))
         }
     }
 

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::net::TcpListener;
 
+use mtls_gateway::pki::Authority;
 use serde_json::Value;
 
 use crate::support::{Place, any_port, output, program, stdout};
@@ -46,6 +47,41 @@ fn a_good_file_is_summarised() {
         assert!(summary.contains(part), "{part:?} is missing in\n{summary}");
     }
     assert!(!summary.contains('\u{1b}'), "colour without a terminal");
+}
+
+#[test]
+fn where_operators_look_and_what_runs_out_is_told() {
+    let place = Place::new();
+    let app = TcpListener::bind(any_port()).unwrap();
+    let tables = "[admin]\naddress = \"127.0.0.1:9443\"\nsocket = \"admin.sock\"\n\
+         [warnings]\nexpiry_days = [400, 100]\n";
+    let config = place.config(any_port(), app.local_addr().unwrap(), tables);
+    let socket = place.path().join("admin.sock").display().to_string();
+    let expected = format!(
+        "  operators look at   http://127.0.0.1:9443/status\n  and                 unix:{socket}\n"
+    );
+    let summary = output(["check", "--config", config.to_str().unwrap()]);
+    assert!(stdout(&summary).contains(&expected), "{}", stdout(&summary));
+    let (_, document) = check_json(&config);
+    assert_eq!(document["admin"]["address"], "127.0.0.1:9443");
+    assert_eq!(document["admin"]["socket"], socket);
+    assert_eq!(document["expiry_days"], serde_json::json!([100, 400]));
+
+    // A CA of a year: 400 days are more than a third of its life, and 100 days are not near.
+    let problems = |document: &Value| document["problems"].to_string();
+    assert!(!problems(&document).contains("expires in"), "{document}");
+    let old = Authority::draft("Old CA").expired().authority().unwrap();
+    let clients = std::fs::read_to_string(place.path().join("clients.crt")).unwrap();
+    place.write("clients.crt", &format!("{clients}{}", old.certificate_pem()));
+    let (code, document) = check_json(&config);
+    assert_eq!(code, Some(0));
+    let problems = document["problems"].as_array().unwrap();
+    let found =
+        problems.iter().find(|problem| problem["what"].to_string().contains("expired 3 days ago"));
+    let found = found.unwrap_or_else(|| panic!("{document}"));
+    assert_eq!(found["severity"], "warning");
+    assert_eq!(found["line"], 8);
+    assert!(found["fix"].as_str().unwrap().starts_with("take it out of the file"), "{found}");
 }
 
 #[test]

@@ -4,11 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(missing_docs, unreachable_pub, reason = "nobody reaches into a test")]
 
+mod access_log;
 mod check;
 mod demo;
 mod explain;
+mod faults;
+mod keys;
+mod memory;
 mod reload;
 mod run;
+mod sandbox;
 mod service;
 mod support;
 mod upgrade;

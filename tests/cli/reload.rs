@@ -32,7 +32,7 @@ fn replace(config: &Path, from: &str, to: &str) {
 fn reload_waits_and_tells_what_is_different() {
     let place = Place::new();
     let (mut gateway, config) =
-        start(&place, "[log]\naccess = true\n[site.limits]\nstreams_max = 7");
+        start(&place, "[log]\nlevel = \"info\"\n[site.limits]\nstreams_max = 7");
     let said = reload(&config);
     assert_eq!(said.status.code(), Some(0), "{}", stderr(&said));
     assert_eq!(stdout(&said), "reloaded; nothing is different\n");

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -86,14 +86,21 @@ impl Place {
         self.write("gateway.toml", &text)
     }
 
+    /// A client that trusts this CA, and has the client's certificate, after its handshake.
+    pub async fn connect(&self, gateway: SocketAddr, server_ca: &str) -> client::ClientStream {
+        let stream = TcpStream::connect(gateway).await.unwrap();
+        client::connect(stream, "localhost", server_ca, Some(&self.client)).await.unwrap()
+    }
+
+    /// Whom a client is to trust, and what it shows: a certificate and its key.
+    pub fn of_callers(&self) -> (&str, &str) {
+        (&self.server_ca, &self.client)
+    }
+
     /// Sends one request with the client's certificate; the whole response.
     pub fn call(&self, gateway: SocketAddr) -> String {
         let exchange = async {
-            let stream = TcpStream::connect(gateway).await.unwrap();
-            let mut stream =
-                client::connect(stream, "localhost", &self.server_ca, Some(&self.client))
-                    .await
-                    .unwrap();
+            let mut stream = self.connect(gateway, &self.server_ca).await;
             let request = "POST /callback HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
                            Content-Length: 2\r\n\r\n{}";
             stream.write_all(request.as_bytes()).await.unwrap();
@@ -101,12 +108,42 @@ impl Place {
             stream.read_to_string(&mut response).await.unwrap();
             response
         };
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(async { tokio::time::timeout(PATIENCE, exchange).await.unwrap() })
+        block_on(exchange)
     }
+}
+
+/// Waits for what a client does, for so long as anything may take.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.unwrap() })
+}
+
+/// Runs `openssl` in a folder, its arguments split at spaces; `false` where there is none, which is said. What it
+/// makes is for its owner alone.
+pub fn openssl(folder: &Path, arguments: &str) -> bool {
+    let mut openssl = Command::new("openssl");
+    openssl.args(arguments.split(' ')).current_dir(folder).stdin(Stdio::null());
+    match openssl.output() {
+        Ok(output) => {
+            assert!(output.status.success(), "openssl {arguments}: {}", stderr(&output));
+            true
+        }
+        Err(_) => {
+            skip("openssl is not installed", false);
+            false
+        }
+    }
+}
+
+/// Says loudly that something was not tested; with `CI` set that fails, unless nobody can help it.
+#[expect(clippy::disallowed_macros, reason = "a test has nowhere else to say it")]
+pub fn skip(why: &str, is_excused: bool) {
+    let name = thread::current().name().unwrap_or_default().to_owned();
+    eprintln!("!! SKIPPED ({name}): {why}");
+    assert!(
+        is_excused || std::env::var_os("CI").is_none(),
+        "with `CI` set nothing is skipped: {why}"
+    );
 }
 
 /// Any free port of this machine.
@@ -159,13 +196,25 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        let (gateway, stdout, sender) = Self::spawn(command);
+        forward(stdout, sender);
+        gateway
+    }
+
+    /// The same, without anybody who reads its standard output: that is the test's.
+    pub fn start_unread(command: Command) -> (Self, ChildStdout) {
+        let (gateway, stdout, _) = Self::spawn(command);
+        (gateway, stdout)
+    }
+
+    fn spawn(mut command: Command) -> (Self, ChildStdout, Sender<String>) {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (sender, lines) = channel();
-        forward(child.stdout.take().unwrap(), sender.clone());
-        forward(child.stderr.take().unwrap(), sender);
-        Self { child, lines, log: Vec::new() }
+        forward(child.stderr.take().unwrap(), sender.clone());
+        let stdout = child.stdout.take().unwrap();
+        (Self { child, lines, log: Vec::new() }, stdout, sender)
     }
 
     /// Waits for a line that contains `text`.
@@ -188,6 +237,11 @@ impl Gateway {
         let address = line[at..].trim_end_matches(|c: char| !c.is_ascii_digit());
         let end = address.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'));
         address[..end.unwrap_or(address.len())].parse().unwrap()
+    }
+
+    /// The number of the process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal, `TERM` or `INT`.

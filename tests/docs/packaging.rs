@@ -69,6 +69,14 @@ fn package_scripts_can_be_read_by_their_shells() {
     }
 }
 
+#[test]
+fn package_rotates_logs_as_the_page_says() {
+    let file = fs::read_to_string(root().join("packaging/debian/logrotate")).unwrap();
+    let page = fs::read_to_string(root().join("docs/reference/log.md")).unwrap();
+    let lines = file.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+    assert!(page.contains(&format!("```text\n{lines}\n```")), "{lines}");
+}
+
 /// The build rewrites this path for the package, and finds it nowhere else.
 #[test]
 fn package_units_start_the_program_where_packages_put_it() {

@@ -179,6 +179,8 @@ fn rustls_stays_in_its_own_module() {
     assert_named_only_in("rustls::", &["tls/", "pki/"]);
     assert_named_only_in("rustls_pemfile", &["tls/material/pem.rs"]);
     assert_named_only_in("webpki::", &["tls/"]);
+    assert_named_only_in("pkcs8::", &["tls/material/unlock.rs"]);
+    assert_named_only_in("landlock::", &["process/sandbox.rs"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(missing_docs, unreachable_pub, reason = "nobody reaches into a test")]
 
+mod access_log;
 mod admin;
 mod continuous;
 mod forwarding;

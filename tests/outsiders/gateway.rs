@@ -12,7 +12,7 @@ use crate::process::{Lines, Process};
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     log: Lines,
-    _process: Process,
+    process: Process,
 }
 
 impl Gateway {
@@ -29,7 +29,12 @@ impl Gateway {
             let is_it = event["message"] == "listening";
             is_it.then(|| event["address"].as_str()?.parse().ok())?
         });
-        Self { address, log, _process: process }
+        Self { address, log, process }
+    }
+
+    /// Its number, for signals.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.id()
     }
 
     /// The next event that it logged under `target`, such as `access` or `refusal`.

@@ -6,6 +6,11 @@ import ssl
 import threading
 import time
 
+try:
+    import h2_client
+except ImportError:
+    h2_client = None
+
 HOST, PORT = "127.0.0.1", 443
 PLACE = "/etc/mtls-gateway"
 
@@ -33,14 +38,17 @@ def call(connection=None, patience=20):
 
 class Load:
     """`fresh` clients open a connection for each call; `lasting` ones keep theirs and pause up to `pause` seconds
-    between calls; one uploads slowly. No call is ever made a second time."""
+    between calls; `multiplexing` ones do over HTTP/2, several calls at a time; one uploads slowly. No call is ever made a
+    second time, except one that HTTP/2 says was never begun; those are counted as `again`."""
 
-    def __init__(self, fresh=3, lasting=6, pause=0.6):
-        self.sent, self.failed, self.longest = 0, [], 0.0
+    def __init__(self, fresh=3, lasting=6, pause=0.6, multiplexing=2):
+        self.sent, self.again, self.failed, self.longest = 0, 0, [], 0.0
         self.lock, self.ended = threading.Lock(), threading.Event()
         self.threads = [threading.Thread(target=self.fresh) for _ in range(fresh)]
         self.threads += [threading.Thread(target=self.lasting, args=[pause]) for _ in range(lasting)]
         self.threads += [threading.Thread(target=self.uploading)]
+        if h2_client:
+            self.threads += [threading.Thread(target=self.multiplexing) for _ in range(multiplexing)]
 
     def __enter__(self):
         for thread in self.threads:
@@ -96,8 +104,41 @@ class Load:
         while not self.ended.is_set():
             self.count("upload", upload)
 
+    def multiplexing(self):
+        client = None
+        while not self.ended.wait(random.uniform(0, 0.1)):
+            streams = []
+            began = time.monotonic()
+            try:
+                client = client or h2_client.Client(context(), (HOST, PORT))
+                client.look()
+                if not client.is_leaving:
+                    for _ in range(random.randint(1, 4)):
+                        streams.append(client.ask())
+                    client.finish(streams)
+                failure = None
+            except Exception as error:  # whatever it is, calls were lost
+                failure = f"h2: {type(error).__name__} {error}"
+                if client and not streams and isinstance(error, ConnectionError):
+                    # Closed while nothing ran and nothing was sent.
+                    failure = None
+            answers = [client.answers[one] for one in streams] if client else []
+            wrong = [one for one in answers if one["is_whole"] and (one["status"], one["body"]) != ("200", b"allowed")]
+            with self.lock:
+                self.again += sum(client.is_refused(one) for one in streams) if client else 0
+                self.sent += len(streams)
+                self.longest = max(self.longest, time.monotonic() - began)
+                self.failed += [f"h2: {one}" for one in wrong]
+                if failure:
+                    unanswered = sum(not one["is_whole"] for one in answers)
+                    self.failed += [failure] * max(unanswered, 1)
+            if client and (failure or client.is_leaving or not streams):
+                client.close()
+                client = None
+
     def report(self, what):
         lost = len(self.failed)
-        print(f"{what}: {self.sent} sent, {lost} lost, longest {self.longest:.2f} s", flush=True)
+        again = f", {self.again} never begun" if h2_client else ""
+        print(f"{what}: {self.sent} sent, {lost} lost{again}, longest {self.longest:.2f} s", flush=True)
         assert not self.failed, self.failed[:5]
         assert self.sent > 20, "hardly anything was sent"

@@ -2,148 +2,20 @@
 `boot`; argument: the folder with the units."""
 
 import ctypes
-import http.server
 import os
 import pathlib
 import re
 import shutil
 import signal
-import socketserver
-import subprocess
 import sys
 import threading
 import time
 
-from load import PLACE, Load, call
+from load import Load, call, h2_client
+from stage import (CONFIG, DROP_INS, GOOD, SYSTEM, App, TcpServer, UnixServer, app, await_another, await_that,
+                   certificates, main_pid, run, shown, systemctl)
 
 UNITS = pathlib.Path(sys.argv[1])
-SYSTEM = pathlib.Path("/etc/systemd/system")
-DROP_INS = SYSTEM / "mtls-gateway.service.d"
-CONFIG = pathlib.Path(PLACE) / "gateway.toml"
-GOOD = """[[listener]]
-address = "0.0.0.0:443"
-
-[[site]]
-server_names = ["localhost"]
-certificate = "server.crt"
-private_key = "server.key"
-client_ca = "client-ca.crt"
-upstream = "http://127.0.0.1:8080"
-
-[runtime]
-watch = false
-drain_timeout = "6s"
-
-[log]
-access = false
-"""
-
-
-def run(*command, fails=False):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    said = done.stdout + done.stderr
-    assert (done.returncode != 0) == fails, f"{command}: {done.returncode} {said}"
-    return said
-
-
-def systemctl(*arguments, fails=False):
-    return run("systemctl", *arguments, fails=fails)
-
-
-def shown(name, unit="mtls-gateway.service"):
-    return systemctl("show", "--value", "-p", name, unit).strip()
-
-
-def await_that(what, holds, patience=15):
-    end = time.monotonic() + patience
-    while not holds():
-        assert time.monotonic() < end, f"never: {what}; {systemctl('show', 'mtls-gateway')[:3000]}"
-        time.sleep(0.05)
-
-
-def main_pid():
-    return int(shown("MainPID"))
-
-
-def await_another(pid):
-    await_that("another process serves", lambda: main_pid() not in (0, pid))
-    await_that("it is ready", lambda: shown("ActiveState") == "active")
-
-
-# ---------------------------------------------------------------- the stage
-
-
-def certificates():
-    def openssl(*arguments):
-        run("openssl", *arguments)
-
-    folder = pathlib.Path(PLACE)
-    folder.mkdir()
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    for ca, name in [("server-ca", "/CN=Server CA"), ("client-ca", "/CN=Client CA")]:
-        openssl("req", "-x509", *key, "-days", "2", "-subj", name, "-keyout", f"{folder}/{ca}.key",
-                "-out", f"{folder}/{ca}.crt", "-addext", "keyUsage=critical,keyCertSign")
-    for ca, name, usage in [("server-ca", "server", "serverAuth"), ("client-ca", "caller", "clientAuth")]:
-        extensions = folder / f"{name}.ext"
-        extensions.write_text(f"extendedKeyUsage={usage}\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n")
-        openssl("req", *key, "-subj", f"/CN={name}", "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.csr")
-        openssl("x509", "-req", "-in", f"{folder}/{name}.csr", "-CA", f"{folder}/{ca}.crt", "-CAkey",
-                f"{folder}/{ca}.key", "-CAcreateserial", "-days", "2", "-extfile", extensions,
-                "-out", f"{folder}/{name}.crt")
-    run("useradd", "--system", "--shell", "/usr/sbin/nologin", "mtls-gateway")
-    shutil.chown(folder / "server.key", "mtls-gateway", "mtls-gateway")
-    os.chmod(folder / "server.key", 0o400)
-    CONFIG.write_text(GOOD)
-
-
-class App(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.answer(b"allowed")
-
-    def do_POST(self):
-        length = 0
-        if "chunked" in self.headers.get("Transfer-Encoding", ""):
-            while size := int(self.rfile.readline(), 16):
-                length += len(self.rfile.read(size))
-                self.rfile.readline()
-            self.rfile.readline()
-        else:
-            length = len(self.rfile.read(int(self.headers["Content-Length"])))
-        self.answer(str(length).encode())
-
-    def answer(self, body):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def address_string(self):
-        return "the gateway"
-
-    def log_message(self, *_):
-        pass
-
-
-class Quiet:
-    daemon_threads = True
-    request_queue_size = 256
-
-    def handle_error(self, *_):
-        """A gateway that is killed breaks off what it asks; its clients count that."""
-
-
-class UnixServer(Quiet, socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    pass
-
-
-class TcpServer(Quiet, http.server.ThreadingHTTPServer):
-    pass
-
-
-def app(server):
-    threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
 # ---------------------------------------------------------------- with the socket unit
@@ -159,6 +31,50 @@ def the_first_connection_starts_it():
     process = pathlib.Path(f"/proc/{main_pid()}/status").read_text()
     assert re.search(r"^CapEff:\t0+$", process, re.M), process
     assert re.search(r"^Seccomp:\t2$", process, re.M), process
+    # What may be looked into belongs to its user; what may not, to root.
+    assert re.search(r"^Uid:\t[1-9]", process, re.M) and os.stat(f"/proc/{main_pid()}/mem").st_uid == 0, process
+    log = run("journalctl", "-u", "mtls-gateway", "-o", "cat")
+    if "sandbox: files are out of reach" in log:
+        CONFIG.write_text(GOOD.replace("client-ca.crt", "/opt/client-ca.crt"))
+        shutil.copy(f"{PLACE}/client-ca.crt", "/opt/client-ca.crt")
+        said = systemctl_says_of_a_reload()
+        assert "outside of the sandbox" in said, said
+        CONFIG.write_text(GOOD)
+    else:
+        print(f"!! SKIPPED, no sandbox: {[line for line in log.splitlines() if 'sandbox' in line]}", flush=True)
+
+
+def systemctl_says_of_a_reload():
+    systemctl("reload", "mtls-gateway", fails=True)
+    return run("journalctl", "-u", "mtls-gateway", "-o", "cat")
+
+
+def a_key_that_is_a_credential_is_served_and_changes_by_a_restart():
+    drop_in = DROP_INS / "credential.conf"
+    shutil.copy(f"{PLACE}/server.key", "/root/tls.key")
+    drop_in.write_text("[Service]\nLoadCredential=tls.key:/root/tls.key\nLoadCredential=tls.pass:/root/tls.pass\n")
+    key = 'private_key = "${CREDENTIALS_DIRECTORY}/tls.key"'
+    passphrase = '\nprivate_key_passphrase_file = "${CREDENTIALS_DIRECTORY}/tls.pass"'
+    pathlib.Path("/root/tls.pass").write_text("correct horse\n")
+    CONFIG.write_text(GOOD.replace('private_key = "server.key"', key))
+    systemctl("daemon-reload")
+    systemctl("restart", "mtls-gateway")
+    call()
+    said = run("mtls-gateway", "reload", "--config", CONFIG)
+    assert "is a credential, and is as it was at the start" in said, said
+    a_hand_over_loses_nothing(1)
+    run("openssl", "pkcs8", "-topk8", "-v2", "aes256", "-in", f"{PLACE}/server.key", "-out", "/root/tls.key",
+        "-passout", "file:/root/tls.pass")
+    CONFIG.write_text(GOOD.replace('private_key = "server.key"', key + passphrase))
+    # The key of before, which is not encrypted.
+    assert "is not needed" in run("mtls-gateway", "reload", "--config", CONFIG)
+    systemctl("restart", "mtls-gateway")
+    assert "is not needed" not in run("mtls-gateway", "reload", "--config", CONFIG)
+    call()
+    drop_in.unlink()
+    CONFIG.write_text(GOOD)
+    systemctl("daemon-reload")
+    systemctl("restart", "mtls-gateway")
 
 
 def a_reload_says_what_came_of_it():
@@ -179,7 +95,7 @@ def a_reload_says_what_came_of_it():
 def a_kill_loses_no_new_connection():
     pid = main_pid()
     # What the killed process had in its hands is lost, whoever it is: no connection lasts here.
-    with Load(lasting=0) as load:
+    with Load(lasting=0, multiplexing=0) as load:
         os.kill(pid, signal.SIGKILL)
         await_another(pid)
     refused = [one for one in load.failed if "refused" in one]
@@ -221,10 +137,9 @@ def an_upgrade_to_what_cannot_serve_changes_nothing():
         assert "none.crt" in said and "goes on serving" in said, said
         CONFIG.write_text(GOOD)
         program.rename(kept)
-        program.write_text("#!/bin/sh\nexit 9\n")
-        program.chmod(0o755)
+        shutil.copy("/bin/false", program)
         said = run(kept, "upgrade", "--config", CONFIG, fails=True)
-        assert "exit status: 9" in said, said
+        assert "exit status: 1" in said, said
         kept.rename(program)
     assert main_pid() == pid and shown("ActiveState") == "active"
     load.report("upgrades that fail")
@@ -358,7 +273,74 @@ def without_a_socket_unit_systemd_keeps_the_listener():
     await_that("and is let go", lambda: shown("NFileDescriptorStore") == "1")
 
 
+def a_full_disk_takes_no_call():
+    """The log, the control socket and the configuration on a disk without a byte and without a file left."""
+    small = pathlib.Path("/run/small")
+    small.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=512k,nr_inodes=12,mode=777", "tmpfs", small)
+    log, config = small / "log", small / "gateway.toml"
+    drop_in = DROP_INS / "small.conf"
+    drop_in.write_text(f"[Service]\nReadWritePaths={small}\nStandardError=append:{log}\n")
+    whole = GOOD.replace('target = "off"', 'target = "stderr"')
+    whole = whole.replace("[runtime]", f'[runtime]\ncontrol_socket = "{small}/control.sock"')
+    config.write_text(whole)
+    CONFIG.unlink()
+    CONFIG.symlink_to(config)
+    systemctl("daemon-reload")
+    systemctl("restart", "mtls-gateway")
+    call()
+    pid = main_pid()
+    with Load() as load:
+        fill(small)
+        # An editor that truncates, and then finds no room.
+        try:
+            config.write_text("# longer\n" * 5000 + whole)
+        except OSError:
+            pass
+        said = run("mtls-gateway", "reload", "--socket", small / "control.sock", fails=True)
+        assert "not reloaded" in said, said
+        time.sleep(1)
+        assert main_pid() == pid
+    load.report("a full disk under log and configuration")
+    for filler in small.glob("filler*"):
+        filler.unlink()
+    config.write_text(whole)
+    run("mtls-gateway", "reload", "--socket", small / "control.sock")
+    call()
+    await_that("it says what was lost", lambda: call() and "lines of the log were lost" in log.read_text())
+    with Load() as load:
+        fill(small)
+        systemctl("restart", "mtls-gateway")
+    load.report("a restart with a full disk")
+    said = run("mtls-gateway", "reload", "--socket", small / "control.sock", fails=True)
+    assert "no gateway listens" in said, said
+    CONFIG.unlink()
+    CONFIG.write_text(GOOD)
+    drop_in.unlink()
+    systemctl("daemon-reload")
+    systemctl("restart", "mtls-gateway")
+    run("umount", small)
+
+
+def fill(folder):
+    """Takes every byte, and then every file."""
+    try:
+        with open(folder / "filler", "wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 512)
+    except OSError:
+        pass
+    try:
+        for number in range(1, 1000):
+            (folder / f"filler{number}").touch()
+    except OSError:
+        pass
+
+
 def main():
+    if not h2_client:
+        print("!! SKIPPED, no load over HTTP/2: Python's h2 is not installed", flush=True)
+    run("useradd", "--system", "--shell", "/usr/sbin/nologin", "mtls-gateway")
     certificates()
     app(TcpServer(("127.0.0.1", 8080), App))
     for unit in ("mtls-gateway.service", "mtls-gateway.socket"):
@@ -370,11 +352,12 @@ def main():
     systemctl("start", "mtls-gateway.socket")
     steps = [
         the_first_connection_starts_it, a_reload_says_what_came_of_it, a_restart_loses_nothing,
-        a_hand_over_loses_nothing, an_upgrade_to_what_cannot_serve_changes_nothing, a_kill_loses_no_new_connection,
+        a_hand_over_loses_nothing, a_key_that_is_a_credential_is_served_and_changes_by_a_restart,
+        an_upgrade_to_what_cannot_serve_changes_nothing, a_kill_loses_no_new_connection,
         a_worker_that_hangs_is_ended_and_all_recovers, a_crash_loop_leaves_the_socket_up,
         an_app_on_a_unix_socket_needs_no_network,
         several_sockets_are_taken_and_one_that_nobody_wants_is_told, without_a_socket_unit_systemd_keeps_the_listener,
-        a_restart_loses_nothing, a_kill_loses_no_new_connection, a_hand_over_loses_nothing,
+        a_restart_loses_nothing, a_kill_loses_no_new_connection, a_hand_over_loses_nothing, a_full_disk_takes_no_call,
     ]
     for step in steps:
         began = time.monotonic()

@@ -29,6 +29,22 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// The same for a sentence of ours: what it has in backticks becomes code.
+pub(super) struct Prose<'a>(pub(super) &'a str);
+
+impl fmt::Display for Prose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some((before, after)) = rest.split_once('`')
+            && let Some((code, after)) = after.split_once('`')
+        {
+            write!(f, "{}<code>{}</code>", Escaped(before), Escaped(code))?;
+            rest = after;
+        }
+        Escaped(rest).fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -42,7 +58,21 @@ mod tests {
         assert_eq!(Escaped(text).to_string(), expected);
     }
 
+    #[test]
+    fn a_sentence_shows_its_code() {
+        let text = "add `a<b`, `` and ` to it";
+        let expected = "add <code>a&lt;b</code>, <code></code> and ` to it";
+        assert_eq!(Prose(text).to_string(), expected);
+    }
+
     proptest! {
+        #[test]
+        fn no_sentence_holds_other_html_than_its_code(text in "[<>`&a\"]{0,40}") {
+            let shown = Prose(&text).to_string();
+            let shown = shown.replace("<code>", "").replace("</code>", "");
+            prop_assert!(!shown.contains(['<', '>', '"']), "{}", shown);
+        }
+
         #[test]
         fn no_text_holds_what_html_reads(text in any::<String>()) {
             let escaped = Escaped(&text).to_string();

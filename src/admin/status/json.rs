@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::admin::snapshot::{Snapshot, Term};
-use crate::generation::Site;
+use crate::admin::snapshot::Snapshot;
+use crate::admin::warnings::Warning;
+use crate::generation::{Site, Term};
 use crate::identity::timestamp_text;
 use crate::observe::metrics::SiteTotals;
-use crate::observe::{RefusalEvent, Reload};
+use crate::observe::{Face, IdentityChange, RefusalEvent, Reload};
 
 use super::refusals::SHOWN_MAX;
 
@@ -34,6 +35,8 @@ pub(in crate::admin) fn json(look: &Snapshot) -> Value {
         "generation": look.number,
         "workers": look.workers,
         "connections": { "open": look.connections_open, "accepted": look.accepted },
+        "warnings": look.warnings.iter().map(|one| warning(look, one)).collect::<Vec<_>>(),
+        "identity_changes": look.changes.iter().map(|one| change(one)).collect::<Vec<_>>(),
         "sites": sites.collect::<Vec<_>>(),
         "clients": clients.collect::<Vec<_>>(),
         "refusals": {
@@ -41,12 +44,55 @@ pub(in crate::admin) fn json(look: &Snapshot) -> Value {
             "suppressed": look.untold,
             "last": last.collect::<Vec<_>>(),
         },
+        "access_lines_dropped": {
+            "queue_full": look.lost.queue_full,
+            "write_failed": look.lost.write_failed,
+        },
         "reloads": {
             "applied": reloaded.applied,
             "refused": reloaded.refused,
             "last_applied": reloaded.last_applied.as_ref().map(reload),
             "last_refused": reloaded.last_refused.as_ref().map(reload),
         },
+    })
+}
+
+fn warning(look: &Snapshot, one: &Warning) -> Value {
+    json!({
+        "kind": one.kind,
+        "sites": one.sites,
+        "name": one.name,
+        "issuer": one.issuer,
+        "file": one.file,
+        "sha256": one.fingerprint,
+        "ends": timestamp_text(one.ends),
+        "seconds_left": one.ends - look.now,
+        "sentence": one.sentence,
+        "advice": one.advice,
+    })
+}
+
+fn change(one: &IdentityChange) -> Value {
+    json!({
+        "at": timestamp_text(one.at),
+        "site": one.site,
+        "name": one.name,
+        "changed": one.changes().iter().map(|change| change.as_str()).collect::<Vec<_>>(),
+        "sentence": one.sentence(),
+        "before": face(one.before()),
+        "after": face(one.after()),
+        "peer": one.peer,
+        "suppressed": one.suppressed,
+    })
+}
+
+fn face(face: &Face) -> Value {
+    json!({
+        "issuer": face.issuer,
+        "san": face.san,
+        "spki_sha256": face.key,
+        "sha256": face.fingerprint,
+        "not_after": timestamp_text(face.not_after),
     })
 }
 
@@ -67,7 +113,6 @@ fn of_site(look: &Snapshot, site: &Site) -> Value {
             "late_responses": counted.map_or(0, |counted| counted.late),
         })
     });
-    let terms = Snapshot::terms(site);
     let rules = |rules: &[crate::config::Located<crate::config::Rule>]| {
         rules.iter().map(|rule| rule.value.to_string()).collect::<Vec<_>>()
     };
@@ -77,7 +122,7 @@ fn of_site(look: &Snapshot, site: &Site) -> Value {
         "mode": client.mode.as_str(),
         "allow": rules(&client.allow),
         "deny": rules(&client.deny),
-        "terms": terms.iter().map(|one| term(look, one)).collect::<Vec<_>>(),
+        "terms": site.facts.terms.iter().map(|one| term(look, one)).collect::<Vec<_>>(),
         "requests": totals.map_or(0, SiteTotals::requests_all),
         "server_errors": totals.map_or(0, |totals| totals.requests_of(5)),
         "request_body_bytes": totals.map_or(0, |totals| totals.request_bytes),
@@ -90,7 +135,7 @@ fn term(look: &Snapshot, term: &Term) -> Value {
     json!({
         "kind": term.kind.as_str(),
         "name": term.name,
-        "id": term.fingerprint,
+        "id": term.id(),
         "ends": term.ends.map(timestamp_text),
         "seconds_left": term.ends.map(|ends| ends - look.now),
     })

@@ -6,6 +6,7 @@ mod page;
 mod plot;
 mod refusals;
 mod sites;
+mod warnings;
 
 pub(super) use json::json;
 pub(super) use page::{html, policy};

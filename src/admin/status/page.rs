@@ -16,7 +16,7 @@ use crate::observe::metrics::SiteTotals;
 
 use super::escape::Escaped;
 use super::plot::{Line, plot};
-use super::{refusals, sites};
+use super::{refusals, sites, warnings};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -45,6 +45,8 @@ pub(in crate::admin) fn html(look: &Snapshot, history: &History) -> String {
          <style>{STYLE}</style></head><body><main>"
     );
     head(&mut out, look);
+    warnings::warnings(&mut out, look);
+    warnings::changes(&mut out, look);
     traffic(&mut out, look, &history.steps());
     sites::sites(&mut out, look);
     trust(&mut out, look);
@@ -131,11 +133,12 @@ fn traffic(out: &mut String, look: &Snapshot, steps: &[Step]) {
     _ = write!(
         out,
         "</div><dl class=\"facts\"><div><dt>connections open</dt><dd>{}</dd></div><div><dt>accepted</dt><dd>{}</dd></div>\
-         <div><dt>requests</dt><dd>{}</dd></div><div><dt>refused</dt><dd>{}</dd></div></dl></section>",
+         <div><dt>requests</dt><dd>{}</dd></div><div><dt>refused</dt><dd>{}</dd></div><div><dt>access lines lost</dt><dd>{}</dd></div></dl></section>",
         look.connections_open,
         count(look.accepted),
         count(all),
         count(refused),
+        count(look.lost.all()),
     );
 }
 

@@ -6,7 +6,7 @@ use crate::admin::snapshot::Snapshot;
 use crate::identity::timestamp_text;
 use crate::observe::RefusalEvent;
 
-use super::escape::Escaped;
+use super::escape::{Escaped, Prose};
 use super::page::{ago, count};
 
 /// How many are shown.
@@ -52,7 +52,7 @@ fn refusal(out: &mut String, look: &Snapshot, event: &RefusalEvent) {
         peer.port(),
         refusal.reason,
         refusal.reason,
-        Escaped(&refusal.sentence),
+        Prose(&refusal.sentence),
         Escaped(&peer.ip().to_string()),
         timestamp_text(at),
         ago(look.now - at),
@@ -77,7 +77,7 @@ fn refusal(out: &mut String, look: &Snapshot, event: &RefusalEvent) {
         ("Like it", &suppressed),
     ] {
         if !value.is_empty() {
-            _ = write!(out, "<dt>{name}</dt><dd>{}</dd>", Escaped(value));
+            _ = write!(out, "<dt>{name}</dt><dd>{}</dd>", Prose(value));
         }
     }
     if event.live {

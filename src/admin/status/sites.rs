@@ -2,20 +2,16 @@
 
 use std::fmt::Write as _;
 
-use crate::admin::snapshot::{Snapshot, Term};
+use crate::admin::snapshot::Snapshot;
 use crate::config::{Located, Rule};
-use crate::generation::Site;
+use crate::generation::{Site, Term};
 use crate::identity::timestamp_text;
+use crate::policy::Stage;
 
 use super::escape::Escaped;
-use super::page::{ago, bytes, count, seconds, span};
+use super::page::{ago, bytes, count, seconds};
 use super::plot::life_bar;
-
-const DAY: i64 = 24 * 60 * 60;
-
-/// Less than this is left of what somebody should renew soon, and at once.
-const SOON: i64 = 30 * DAY;
-const AT_ONCE: i64 = 7 * DAY;
+use super::warnings::{class, left};
 
 /// Certificates and rules that are shown of one site; `/status.json` has all.
 const SHOWN_MAX: usize = 24;
@@ -53,9 +49,9 @@ fn of_site(out: &mut String, look: &Snapshot, site: &Site) {
         }
         out.push_str("</dl>");
     }
-    let terms = Snapshot::terms(site);
+    let terms = &site.facts.terms;
     for term in terms.iter().take(SHOWN_MAX) {
-        life(out, look.now, term);
+        life(out, look, term);
     }
     more(out, terms.len());
     _ = write!(
@@ -95,24 +91,16 @@ fn app(out: &mut String, look: &Snapshot, site: &Site, name: &str) {
     }
 }
 
-fn life(out: &mut String, now: i64, term: &Term) {
-    let (class, words, left) = match term.ends {
+fn life(out: &mut String, look: &Snapshot, term: &Term) {
+    let now = look.now;
+    let (class, words, share) = match term.ends {
         None => ("good", "does not run out".to_owned(), 1.0),
         Some(ends) => {
-            let left = ends - now;
-            let class = match left {
-                ..AT_ONCE => "bad",
-                AT_ONCE..SOON => "warn",
-                _ => "good",
-            };
-            let words = if left < 0 {
-                format!("ended {}", ago(-left))
-            } else {
-                format!("{} left", span(left))
-            };
-            // A list says when it ends and not when it began; a month is what many live.
-            let whole = term.begins.map_or(SOON, |begins| ends.saturating_sub(begins));
-            (class, words, left as f64 / whole.max(1) as f64)
+            let days = &look.generation.config.warnings.expiry_days;
+            let stage = Stage::of(days, term.begins, ends, now);
+            let whole = ends.saturating_sub(term.begins).max(1);
+            let share = ends.saturating_sub(now) as f64 / whole as f64;
+            (class(stage, ends, now), left(ends, now), share)
         }
     };
     let until = term.ends.map_or_else(String::new, timestamp_text);
@@ -121,9 +109,9 @@ fn life(out: &mut String, now: i64, term: &Term) {
         "<div class=\"term\"><p><span class=\"kind\">{}</span><b class=\"{class}\" title=\"{until}\">{words}</b></p>\
          <p class=\"name\" title=\"{}\">{}</p>{}</div>",
         term.kind.title(),
-        Escaped(&term.fingerprint),
+        Escaped(&term.id()),
         Escaped(&term.name),
-        life_bar(left, class),
+        life_bar(share, class),
     );
 }
 
@@ -159,21 +147,18 @@ pub(super) fn clients(out: &mut String, look: &Snapshot) {
     out.push_str(
         "<table><thead><tr><th>Client</th><th>Site</th><th>Certificate</th><th>Seen</th></tr></thead><tbody>",
     );
+    let days = &look.generation.config.warnings.expiry_days;
     for client in &look.clients {
-        let left = client.not_after - look.now;
-        let class = match left {
-            ..AT_ONCE => "bad",
-            AT_ONCE..SOON => "warn",
-            _ => "good",
-        };
+        let stage = Stage::of(days, client.not_before, client.not_after, look.now);
+        let class = class(stage, client.not_after, look.now);
         _ = write!(
             out,
-            "<tr><td title=\"{}\">{}</td><td>{}</td><td class=\"{class}\" title=\"{}\">{} left</td><td>{}</td></tr>",
+            "<tr><td title=\"{}\">{}</td><td>{}</td><td class=\"{class}\" title=\"{}\">{}</td><td>{}</td></tr>",
             client.fingerprint,
             Escaped(&client.name),
             Escaped(&client.site),
             timestamp_text(client.not_after),
-            span(left.max(0)),
+            left(client.not_after, look.now),
             ago(look.now - client.seen),
         );
     }

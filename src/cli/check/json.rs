@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::config::{Endpoint, Located, Problem, Report, Rule, TlsVersion};
+use crate::config::{self, Endpoint, Located, Problem, Report, Rule, TlsVersion};
 use crate::generation::Site;
 use crate::identity::{Claims, Field, timestamp_text};
+use crate::observe::days_left;
 use crate::tls::revocation::ListFacts;
 
-use super::{Findings, days_left, hex};
+use super::{Findings, hex};
 
 /// The document, on lines of its own.
 pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
@@ -17,6 +18,8 @@ pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
     let problems = report.problems();
     let problems: Vec<_> = problems.iter().map(|p| problem(&file, p)).collect();
     let (mut listeners, mut sites, mut workers) = (Vec::new(), Vec::new(), None);
+    let mut admin = config::Admin::default();
+    let mut expiry_days = Vec::new();
     if let Some(findings) = findings {
         let generation = &findings.generation;
         let configured = &generation.config.listeners;
@@ -28,6 +31,8 @@ pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
         let all = generation.sites.iter();
         sites.extend(all.map(|one| site(one, &findings.reached, findings.now)));
         workers = Some(generation.workers());
+        admin = generation.config.admin.clone();
+        expiry_days.clone_from(&generation.config.warnings.expiry_days);
     }
     let document = json!({
         "ok": findings.is_some(),
@@ -35,6 +40,11 @@ pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
         "problems": problems,
         "listeners": listeners,
         "workers": workers,
+        "admin": {
+            "address": admin.address.map(|address| address.value.to_string()),
+            "socket": admin.socket.map(|socket| socket.value.display().to_string()),
+        },
+        "expiry_days": expiry_days,
         "sites": sites,
     });
     format!("{document:#}\n")
@@ -73,6 +83,7 @@ fn site(site: &Site, reached: &HashMap<Endpoint, Result<(), String>>, now: i64) 
         "server_names": names,
         "default": site.number == 0,
         "certificate": site.facts.server.first().map(|own| certificate(own, now)),
+        "credentials": site.config.credentials().map(|file| file.value.display().to_string()).collect::<Vec<_>>(),
         "publicly_trusted": site.facts.publicly_trusted,
         "client_ca": anchors.map(|ca| certificate(ca, now)).collect::<Vec<_>>(),
         "pinned_spki_sha256": pins.collect::<Vec<_>>(),

@@ -31,6 +31,7 @@ struct Findings {
 
 /// Checks a configuration and prints what there is to say, for people or as JSON.
 pub(super) fn check(config: &Chosen, as_json: bool) -> Exit {
+    process::forbid_dumps();
     let Loaded { generation, report, .. } = start::load(config);
     let findings = generation.map(|generation| Findings {
         reached: probe(&generation),
@@ -82,9 +83,4 @@ fn probe(generation: &Generation) -> HashMap<Endpoint, Result<(), String>> {
 /// Lower-case hexadecimal.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Whole days until a certificate ends; negative once it has.
-fn days_left(not_after: i64, now: i64) -> i64 {
-    (not_after - now).div_euclid(24 * 60 * 60)
 }

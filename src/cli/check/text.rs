@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use crate::config::{Endpoint, Located, Palette, Report, Rule, TlsVersion};
 use crate::generation::Site;
 use crate::identity::{Claims, timestamp_text};
+use crate::observe::days_left;
 
 use super::super::print::Page;
-use super::{Findings, days_left, hex};
+use super::{Findings, hex};
 
 /// The column of labels.
 const LABEL_WIDTH: usize = 19;
@@ -26,6 +27,12 @@ pub(super) fn summary(report: &Report, findings: &Findings, palette: Palette) ->
     page.line("");
     for listener in &generation.config.listeners {
         page.fact("listener", &listener.address.value.to_string());
+    }
+    let admin = &generation.config.admin;
+    let address = admin.address.iter().map(|address| format!("http://{}/status", address.value));
+    let socket = admin.socket.iter().map(|socket| format!("unix:{}", socket.value.display()));
+    for (number, place) in address.chain(socket).enumerate() {
+        page.fact(if number == 0 { "operators look at" } else { "and" }, &place);
     }
     let by_whom = match generation.config.runtime.workers {
         Some(_) => "as configured",
@@ -122,6 +129,13 @@ impl Page {
             "not publicly trusted: only clients that know its CA accept it"
         };
         self.fact("", trust);
+        for file in site.config.credentials() {
+            let name = file.value.file_name().unwrap_or_default().display();
+            self.fact(
+                "",
+                &format!("`{name}` is a credential: a new one takes a restart, not a reload"),
+            );
+        }
     }
 
     fn upstream(&mut self, site: &Site, reached: &HashMap<Endpoint, Result<(), String>>) {

@@ -1,9 +1,13 @@
-//! The gateway's log, listened to: every access line and every refusal, as they happen.
+//! The gateway's log, listened to: every refusal, and every access line through a pipe, as they happen.
 
 use std::fmt;
+use std::io::{self, BufRead as _, BufReader, PipeReader, PipeWriter, pipe};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
+use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::timeout;
 use tracing::field::{Field, Visit};
@@ -12,14 +16,13 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
+use crate::config::{AccessField, AccessFormat, AccessLog, AccessTarget, Located};
+
 /// Lines that wait to be read; further ones are lost.
 const LINES_MAX: usize = 64;
 
 /// How long after a call its line may come.
 const LINE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// What is listened to.
-const TARGETS: [&str; 2] = ["access", "refusal"];
 
 /// One line of the log.
 pub(super) struct Line {
@@ -39,19 +42,35 @@ impl Line {
 }
 
 /// The end of the log that is read from.
-pub(super) struct Lines(Receiver<Line>);
+pub(super) struct Lines {
+    lines: Receiver<Line>,
+    /// Where access lines are to be written.
+    pipe: PipeWriter,
+}
 
 impl Lines {
     /// Makes this the log of the process.
-    pub(super) fn listen() -> Result<Self, TryInitError> {
-        let (sender, receiver) = channel(LINES_MAX);
-        registry().with(Ear(sender)).try_init()?;
-        Ok(Self(receiver))
+    pub(super) fn listen() -> Result<Self, ListenError> {
+        let (sender, lines) = channel(LINES_MAX);
+        let (reader, pipe) = pipe()?;
+        let ear = Ear(sender.clone());
+        thread::Builder::new()
+            .name("access-lines".to_owned())
+            .spawn(move || read(reader, &sender))?;
+        registry().with(ear).try_init()?;
+        Ok(Self { lines, pipe })
+    }
+
+    /// Has a gateway's access lines come here.
+    pub(super) fn hear(&self, log: &mut AccessLog) {
+        let path = format!("/dev/fd/{}", self.pipe.as_raw_fd());
+        log.target = Located::new(AccessTarget::File(path.into()), 0..0);
+        log.format = AccessFormat::Json;
     }
 
     /// The next line.
     pub(super) async fn next(&mut self) -> Option<Line> {
-        self.0.recv().await
+        self.lines.recv().await
     }
 
     /// The line about the connection from `peer`; `None` if none comes.
@@ -69,18 +88,47 @@ impl Lines {
     }
 }
 
+/// Why nothing can be heard.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ListenError {
+    #[error(transparent)]
+    Taken(#[from] TryInitError),
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+/// Reads access lines to the end.
+fn read(pipe: PipeReader, lines: &Sender<Line>) {
+    for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+        let Ok(event) = serde_json::from_str::<Value>(&line) else {
+            continue;
+        };
+        let shown = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            // Milliseconds: one decimal is enough for people.
+            Value::Number(number) if number.is_f64() => {
+                number.as_f64().map_or_else(String::new, |number| format!("{number:.1}"))
+            }
+            other => other.to_string(),
+        };
+        let fields = AccessField::DOCUMENTED.iter().map(|field| field.as_str());
+        let fields = fields.filter_map(|name| Some((name, shown(event.get(name)?)))).collect();
+        // Full: somebody calls faster than the demo prints, and sees the rest.
+        let _ = lines.try_send(Line { target: "access", message: String::new(), fields });
+    }
+}
+
 /// The layer that listens.
 struct Ear(Sender<Line>);
 
 impl<S: Subscriber> Layer<S> for Ear {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let target = event.metadata().target();
-        let Some(target) = TARGETS.into_iter().find(|known| *known == target) else {
+        const TARGET: &str = "refusal";
+        if event.metadata().target() != TARGET {
             return;
-        };
-        let mut line = Line { target, message: String::new(), fields: Vec::new() };
+        }
+        let mut line = Line { target: TARGET, message: String::new(), fields: Vec::new() };
         event.record(&mut line);
-        // Full: somebody calls faster than the demo prints, and sees the rest.
         let _ = self.0.try_send(line);
     }
 }
@@ -91,11 +139,6 @@ impl Visit for Line {
             "message" => value.clone_into(&mut self.message),
             name => self.fields.push((name, value.to_owned())),
         }
-    }
-
-    /// Milliseconds, mostly: one decimal is enough for people.
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.record_str(field, &format!("{value:.1}"));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

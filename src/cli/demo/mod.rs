@@ -13,11 +13,11 @@ use std::io;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::app::Bound;
+use crate::app::{Bound, StartError};
 use crate::config::Palette;
 use crate::generation::Loaded;
 use crate::process::{self, Duties, Service};
-use crate::serve::{BindError, Stop};
+use crate::serve::Stop;
 
 use super::print::{palette, print, print_error};
 use super::{Chosen, Exit, start};
@@ -36,11 +36,11 @@ enum DemoError {
     #[error(transparent)]
     Setup(#[from] SetupError),
     #[error(transparent)]
-    Bind(#[from] BindError),
+    Start(#[from] StartError),
     #[error("the gateway does not take the demo's configuration:\n{0}")]
     Configuration(String),
     #[error("the gateway's log cannot be listened to: {0}")]
-    Log(#[from] tracing_subscriber::util::TryInitError),
+    Log(#[from] events::ListenError),
     #[error("the system refuses what the demo needs: {0}")]
     System(#[from] io::Error),
 }
@@ -67,6 +67,7 @@ fn give(port: u16, once: bool) -> Result<Exit, DemoError> {
         stop: stop.clone(),
         drain_timeout,
         reloads: None,
+        access_log: None,
         upgrades: None,
         service: Service::none(),
     })?;
@@ -75,9 +76,10 @@ fn give(port: u16, once: bool) -> Result<Exit, DemoError> {
     let app = runtime.block_on(App::start())?;
     let (path, config) = setup.write_config(port, app.address)?;
     let Loaded { generation, report, .. } = start::load(&Chosen { path, is_named: true });
-    let Some(generation) = generation else {
+    let Some(mut generation) = generation else {
         return Err(DemoError::Configuration(report.to_string()));
     };
+    lines.hear(&mut generation.config.access_log);
     let bound = crate::app::App::bind(generation, stop.clone())?;
     let first = bound.addresses().first().copied();
     let gateway = first.ok_or_else(|| io::Error::other("the gateway listens nowhere"))?;

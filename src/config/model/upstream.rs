@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -30,6 +31,21 @@ pub struct Upstream {
 }
 
 impl Upstream {
+    /// An app that is nothing but this endpoint: without a limit, and never left out.
+    pub fn plain(endpoint: Endpoint) -> Self {
+        Self {
+            name: endpoint.to_string(),
+            endpoints: vec![Member::plain(endpoint)],
+            base: String::new(),
+            balance: Balance::LeastConnections,
+            connections_max: None,
+            failures_max: None,
+            ejection_time: Duration::ZERO,
+            slow_start: None,
+            retry: Retry::Unsent,
+        }
+    }
+
     /// Its name, and where its endpoints are if the name does not say so.
     pub fn shown(&self) -> String {
         format!("{}{}", self.name, self.base)
@@ -41,6 +57,8 @@ impl Upstream {
 pub struct Member {
     /// Where.
     pub endpoint: Endpoint,
+    /// The same as logs show it.
+    pub shown: Arc<str>,
     /// Its share, beside those of the others; at least 1.
     pub weight: u32,
     /// Whether it is used only when no other is left.
@@ -50,7 +68,8 @@ pub struct Member {
 impl Member {
     /// An endpoint like any other.
     pub fn plain(endpoint: Endpoint) -> Self {
-        Self { endpoint, weight: 1, is_backup: false }
+        let shown = endpoint.to_string().into();
+        Self { endpoint, shown, weight: 1, is_backup: false }
     }
 }
 

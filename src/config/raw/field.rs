@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::value::{duration, integer, path, size, text};
+use super::value::{duration, integer, size, text};
 use super::{Table, Wrong};
 use crate::config::keys::{self, Unset};
 use crate::config::report::Located;
@@ -24,14 +24,20 @@ impl Table<'_> {
 
     /// The path of a file, absolute or from the folder of this file.
     pub(in crate::config) fn path(&mut self, name: &'static str) -> Option<Located<PathBuf>> {
-        let folder = self.reader.folder;
-        self.parsed(name, |text| path(name, folder, text))
+        let folders = &self.reader.folders;
+        self.parsed(name, |text| folders.file(name, text))
+    }
+
+    /// The path of a socket, likewise.
+    pub(in crate::config) fn socket(&mut self, name: &'static str) -> Option<Located<PathBuf>> {
+        let folders = &self.reader.folders;
+        self.parsed(name, |text| folders.socket(name, text))
     }
 
     /// One path or a list of paths, at least one.
     pub(in crate::config) fn paths(&mut self, name: &'static str) -> Option<Vec<Located<PathBuf>>> {
-        let folder = self.reader.folder;
-        self.one_or_list(name, |text| path(name, folder, text))
+        let folders = &self.reader.folders;
+        self.one_or_list(name, |text| folders.file(name, text))
     }
 
     /// One text or a list of texts, at least one.
@@ -146,6 +152,36 @@ impl Table<'_> {
         self.read(name, |value| integer(name, value, &bounds))
             .map(|read| read.value)
             .unwrap_or_default()
+    }
+
+    /// A list of whole numbers within bounds, at most so many. Items that are wrong are left out.
+    pub(in crate::config) fn integers<T>(
+        &mut self,
+        name: &'static str,
+        bounds: &RangeInclusive<T>,
+        count_max: usize,
+    ) -> Vec<T>
+    where
+        T: TryFrom<u64> + PartialOrd + std::fmt::Display,
+    {
+        let example = self.example(name);
+        let wrong = |what| Wrong::new(what, format!("write for example `{name} = {example}`"));
+        let is_list = self.read(name, |value| match value {
+            DeValue::Array(items) if items.len() <= count_max => Ok(()),
+            DeValue::Array(items) => {
+                Err(wrong(format!("`{name}` has more than {count_max} items"))
+                    .seen(format!("{} of them", items.len())))
+            }
+            _ => Err(wrong(format!("`{name}` must be a list of whole numbers"))),
+        });
+        if is_list.is_none() {
+            return Vec::new();
+        }
+        let default = DeValue::parse(example).ok();
+        let value = self.written(name).or(default.as_ref()).map(Spanned::get_ref);
+        let items = value.and_then(DeValue::as_array).into_iter().flatten();
+        let read = items.filter_map(|item| self.judge(item, integer(name, item.get_ref(), bounds)));
+        read.map(|read| read.value).collect()
     }
 
     /// A whole number within bounds, or `"unlimited"`.

@@ -9,7 +9,6 @@ mod value;
 
 use std::cell::RefCell;
 use std::ops::Range;
-use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -17,6 +16,7 @@ use toml::de::{DeTable, DeValue};
 pub(super) use table::Table;
 
 use super::keys;
+use super::path::Folders;
 use super::report::Report;
 
 /// Why a value is not what its key needs. What was seen is added by the reader where it is not said.
@@ -54,8 +54,8 @@ impl Wrong {
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
-    /// Relative paths start here.
-    pub(super) folder: &'a Path,
+    /// Paths start here.
+    pub(super) folders: Folders<'a>,
     pub(super) report: RefCell<Report>,
     /// Values that the syntax check has already complained about.
     pub(super) broken: Vec<Range<usize>>,

@@ -1,8 +1,7 @@
-//! What a single value must look like to be a text, a path, a number, a time or a size.
+//! What a single value must look like to be a text, a number, a time or a size.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -32,17 +31,6 @@ pub(super) fn text<T>(
         )),
         _ => Err(Wrong::new(format!("`{name}` must be a string"), "write a text in double quotes")),
     }
-}
-
-/// A file's path; relative ones start at `folder`.
-pub(super) fn path(name: &str, folder: &Path, text: &str) -> Result<PathBuf, Wrong> {
-    if text.is_empty() || text.contains('\0') {
-        return Err(Wrong::new(
-            format!("`{name}` names no file"),
-            "write a file's path, absolute or starting at the folder of this file",
-        ));
-    }
-    Ok(folder.join(text))
 }
 
 /// A whole number within `bounds`.

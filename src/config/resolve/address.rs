@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use crate::config::model::Endpoint;
+use crate::config::path::Folders;
 use crate::config::raw::Wrong;
 
 /// What fits into a socket address of the kernel, less its closing zero byte (`unix(7)`).
@@ -20,11 +20,11 @@ pub(super) struct Address {
     pub(super) base: String,
 }
 
-/// Reads `http://host[:port][/base]` or `unix:path`; relative paths start at `folder`.
-pub(super) fn address(folder: &Path, text: &str) -> Result<Address, Wrong> {
+/// Reads `http://host[:port][/base]` or `unix:path`; relative paths start at the folder of the file.
+pub(super) fn address(folders: &Folders<'_>, text: &str) -> Result<Address, Wrong> {
     let lower = text.to_ascii_lowercase();
     if let Some(path) = text.strip_prefix("unix:") {
-        return unix(folder, text, path);
+        return unix(folders, text, path);
     }
     if let Some(rest) =
         lower.strip_prefix("http://").and_then(|rest| text.get(text.len() - rest.len()..))
@@ -74,7 +74,7 @@ fn is_own(address: IpAddr) -> bool {
     address.is_loopback() || is_one_machines && can_bind(address) && !can_bind(nobodys)
 }
 
-fn unix(folder: &Path, text: &str, path: &str) -> Result<Address, Wrong> {
+fn unix(folders: &Folders<'_>, text: &str, path: &str) -> Result<Address, Wrong> {
     let path = match path.strip_prefix("//") {
         Some(absolute) if absolute.starts_with('/') => absolute,
         Some(host) => {
@@ -89,7 +89,7 @@ fn unix(folder: &Path, text: &str, path: &str) -> Result<Address, Wrong> {
             "write `\"unix:/run/app.sock\"`",
         ));
     }
-    let path = folder.join(path);
+    let path = folders.socket("upstream", path)?;
     if path.as_os_str().as_bytes().len() > UNIX_PATH_BYTES_MAX {
         let wrong = Wrong::new(
             format!("the path of upstream `{text}` is too long for a Unix socket"),
@@ -183,12 +183,15 @@ fn is_port(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use proptest::prelude::*;
 
     use super::*;
 
     fn read(text: &str) -> Result<(String, String), String> {
-        address(Path::new("/etc/gateway"), text)
+        let folders = Folders { own: Path::new("/etc/gateway"), credentials: None };
+        address(&folders, text)
             .map(|upstream| (upstream.endpoint.to_string(), upstream.base))
             .map_err(|wrong| wrong.fix)
     }

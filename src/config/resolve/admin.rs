@@ -15,7 +15,7 @@ pub(super) fn admin(top: &Table<'_>, listeners: &[Listener], reader: &Reader<'_>
     let is_written = top.has("admin");
     let names_none = !table.has("address") && !table.has("socket");
     let address = table.parsed("address", address);
-    let socket = table.path("socket");
+    let socket = table.socket("socket");
     let allow_remote = table.bool("allow_remote");
     if is_written && names_none {
         let wrong = Wrong::new(

@@ -2,6 +2,7 @@
 //!
 //! One file a topic; each returns what it could make and leaves its problems in the report.
 
+mod access_log;
 mod address;
 mod admin;
 mod answers;
@@ -36,7 +37,9 @@ pub(super) fn config(
     let top = reader.top(tree);
     let runtime = process::runtime(top.table("runtime"));
     let log = process::log(top.table("log"));
+    let access_log = access_log::access_log(top.table("access_log"), log.format, reader);
     let limits = process::limits(top.table("limits"));
+    let warnings = process::warnings(top.table("warnings"));
     let listeners = listener::listeners(top.tables("listener"), reader);
     let upstreams = upstream::Named::read(top.tables("upstream"), reader);
     let sites = site::sites(top.tables("site"), &upstreams, reader);
@@ -49,7 +52,17 @@ pub(super) fn config(
         return Err(sites.judgeable);
     };
     let source = Arc::clone(source);
-    Ok(Config { source, runtime, log, admin, limits, listeners, sites: sites.judgeable })
+    Ok(Config {
+        source,
+        runtime,
+        log,
+        access_log,
+        admin,
+        limits,
+        warnings,
+        listeners,
+        sites: sites.judgeable,
+    })
 }
 
 fn at_least_one(reader: &Reader<'_>, top: &Table<'_>, name: &str, why: &str) {

@@ -1,15 +1,19 @@
-//! `[runtime]`, `[log]` and `[limits]`: what the process as a whole does.
+//! `[runtime]`, `[log]`, `[limits]` and `[warnings]`: what the process as a whole does.
 
 use std::num::NonZeroUsize;
 
 use toml::de::DeValue;
 
-use crate::config::model::{Limits, Log, LogFormat, Runtime};
+use crate::config::model::{Limits, Log, LogFormat, Runtime, Sandbox, Warnings};
 use crate::config::raw::{Table, Wrong};
 use crate::config::report::Located;
 
 /// More worker threads than any machine has use for.
 const WORKERS_MAX: usize = 1024;
+
+/// Lengths that a warning can be given before an end, and the longest of them in days: a CA lives for decades.
+const EXPIRY_DAYS_COUNT: usize = 8;
+const EXPIRY_DAYS_MAX: u16 = 3650;
 
 /// Level words, the quietest first.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -25,11 +29,21 @@ pub(super) fn runtime(mut table: Table<'_>) -> Runtime {
             .ok_or_else(wrong_workers),
         _ => Err(wrong_workers()),
     });
+    let sandbox = table.parsed("sandbox", |text| match text {
+        "auto" => Ok(Sandbox::Auto),
+        "off" => Ok(Sandbox::Off),
+        _ => Err(Wrong::new(
+            format!("`sandbox` knows no `{text}`"),
+            "write `\"auto\"`, which takes what the kernel offers, or `\"off\"`",
+        )),
+    });
     Runtime {
         workers: workers.and_then(|workers| workers.value),
         drain_timeout: table.duration("drain_timeout"),
         watch: table.bool("watch"),
-        control_socket: table.path("control_socket").map(|path| path.value),
+        sandbox: sandbox.map_or(Sandbox::Auto, |sandbox| sandbox.value),
+        core_dumps: table.bool("core_dumps"),
+        control_socket: table.socket("control_socket").map(|path| path.value),
     }
 }
 
@@ -45,7 +59,6 @@ pub(super) fn log(mut table: Table<'_>) -> Log {
     Log {
         format: format.map_or(LogFormat::Text, |format| format.value),
         level: table.parsed("level", level).unwrap_or_else(|| Located::new(String::new(), 0..0)),
-        access: table.bool("access"),
         refusals_per_minute: table.integer_or_unlimited("refusals_per_minute", 1..=1_000_000),
     }
 }
@@ -55,6 +68,13 @@ pub(super) fn limits(mut table: Table<'_>) -> Limits {
         connections_max: table.integer("connections_max", 1..=1_000_000),
         handshake_timeout: table.duration("handshake_timeout"),
     }
+}
+
+pub(super) fn warnings(mut table: Table<'_>) -> Warnings {
+    let mut days = table.integers("expiry_days", &(1..=EXPIRY_DAYS_MAX), EXPIRY_DAYS_COUNT);
+    days.sort_unstable();
+    days.dedup();
+    Warnings { expiry_days: days }
 }
 
 fn wrong_workers() -> Wrong {

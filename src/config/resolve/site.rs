@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use super::server_name::server_name;
 use super::trust;
 use super::upstream::Named;
 use crate::config::model::{
-    Balance, Endpoint, Retry, ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
+    Endpoint, ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
 };
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
@@ -56,6 +57,7 @@ fn site(
     }
     let certificate = table.path("certificate");
     let private_key = table.path("private_key");
+    let private_key_passphrase_file = table.path("private_key_passphrase_file");
     let client_table = table.table("client");
     let client_ca =
         trust::client_ca(&mut table, client_table.span("pinned_spki_sha256").as_ref(), reader);
@@ -92,6 +94,7 @@ fn site(
             server_names: server_names.unwrap_or_default(),
             certificate: certificate?,
             private_key: private_key?,
+            private_key_passphrase_file,
             client_ca: client_ca?,
             upstream,
             encoded_slashes: encoded_slashes.is_some_and(|word| word.value),
@@ -108,17 +111,7 @@ fn site(
 }
 
 fn nowhere() -> Arc<Upstream> {
-    Arc::new(Upstream {
-        name: String::new(),
-        endpoints: Vec::new(),
-        base: String::new(),
-        balance: Balance::LeastConnections,
-        connections_max: None,
-        failures_max: None,
-        ejection_time: Duration::ZERO,
-        slow_start: None,
-        retry: Retry::Unsent,
-    })
+    Arc::new(Upstream::plain(Endpoint::Unix(PathBuf::new())))
 }
 
 fn unique(name: &Located<ServerName>, site: usize, taken: &mut Taken, reader: &Reader<'_>) {

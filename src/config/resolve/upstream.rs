@@ -54,7 +54,8 @@ impl<'a> Named<'a> {
                 self.used.borrow_mut().insert(text.to_owned());
                 return Ok(upstream.clone());
             }
-            let address = address(self.reader.folder, text).map_err(|wrong| self.or_name(wrong))?;
+            let address =
+                address(&self.reader.folders, text).map_err(|wrong| self.or_name(wrong))?;
             let settings = Settings::read(&mut Table::absent(self.reader, "upstream"), self.reader);
             let members = vec![Member::plain(address.endpoint)];
             let name = members[0].endpoint.to_string();
@@ -132,10 +133,9 @@ fn named(
     name: Option<&Located<String>>,
     reader: &Reader<'_>,
 ) -> Option<Upstream> {
-    let folder = reader.folder;
     let members = table.list("endpoints", |text| {
         let mut words = text.split(' ').filter(|word| !word.is_empty());
-        let address = address(folder, words.next().unwrap_or_default())?;
+        let address = address(&reader.folders, words.next().unwrap_or_default())?;
         if !address.base.is_empty() {
             let endpoint = &address.endpoint;
             let wrong = Wrong::new(

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::{SMALLEST, config, parse_text, report};
 use crate::config::keys::{self, TABLES};
+use crate::config::{AccessFormat, AccessTarget};
 
 const MANY: &str = r#"server_names = ["lost.example"]
 
@@ -123,7 +124,9 @@ fn every_default_is_a_value() {
     let config = config(SMALLEST);
     assert_eq!(config.limits.connections_max, 10_000);
     assert_eq!(config.log.level.value, "info");
-    assert!(config.log.access);
+    assert_eq!(config.access_log.target.value, AccessTarget::Stderr);
+    assert_eq!(config.access_log.format, AccessFormat::Text);
+    assert_eq!(config.access_log.queue_lines_max.get(), 8192);
     assert_eq!(config.log.refusals_per_minute, Some(10));
     assert!(config.runtime.workers.is_none());
     let site = &config.sites[0];

@@ -1,5 +1,6 @@
 //! What the reader of a wrong file gets to read: one snapshot for each kind of problem.
 
+mod access_log;
 mod admin;
 mod everything;
 mod keys_and_tables;

@@ -45,9 +45,15 @@ fn its_defaults_are_the_defaults() {
     assert_eq!(format!("{:?}", written.runtime), format!("{:?}", unwritten.runtime));
     let log = |config: &Config| {
         let log = &config.log;
-        (log.format, log.level.value.clone(), log.access)
+        (log.format, log.level.value.clone(), log.refusals_per_minute)
     };
     assert_eq!(log(&written), log(&unwritten));
+    // Its format is an example.
+    let access_log = |config: &Config| {
+        let log = &config.access_log;
+        (log.target.clone(), log.queue_lines_max)
+    };
+    assert_eq!(access_log(&written), access_log(&unwritten));
     assert_eq!(format!("{:?}", written.limits), format!("{:?}", unwritten.limits));
     let (written, unwritten) = (&written.sites[0], &unwritten.sites[0]);
     assert_eq!(format!("{:?}", written.tls), format!("{:?}", unwritten.tls));

@@ -1,6 +1,6 @@
 //! Values of the wrong kind, unit or size.
 
-use super::{instead, with};
+use super::{SMALLEST, config, instead, with};
 
 #[test]
 fn times_need_a_unit() {
@@ -113,11 +113,59 @@ fn numbers_of_the_process_lie_within_bounds() {
 }
 
 #[test]
+fn days_before_an_end_are_a_short_list_of_numbers() {
+    let days = |list: &str| {
+        let text = format!("{SMALLEST}\n[warnings]\nexpiry_days = {list}\n");
+        config(&text).warnings.expiry_days
+    };
+    assert_eq!(config(SMALLEST).warnings.expiry_days, [1, 7, 14, 30]);
+    assert_eq!(days("[60, 7, 60, 3650]"), [7, 60, 3650]);
+    assert_eq!(days("[]"), [] as [u16; 0]);
+    insta::assert_snapshot!(with("[warnings]\nexpiry_days = 30"), @r#"
+    gateway.toml:11:15: `expiry_days` must be a list of whole numbers
+      11 | expiry_days = 30
+         |               ^^
+      seen: an integer, `30`
+      fix:  write for example `expiry_days = [30, 14, 7, 1]`
+    "#);
+    insta::assert_snapshot!(with("[warnings]\nexpiry_days = [0, 4000, \"7d\", \"7\"]"), @r#"
+    gateway.toml:11:16: `expiry_days` must lie between 1 and 3650
+      11 | expiry_days = [0, 4000, "7d", "7"]
+         |                ^
+      seen: an integer, `0`
+      fix:  write a whole number from 1 to 3650
+    gateway.toml:11:19: `expiry_days` must lie between 1 and 3650
+      11 | expiry_days = [0, 4000, "7d", "7"]
+         |                   ^^^^
+      seen: an integer, `4000`
+      fix:  write a whole number from 1 to 3650
+    gateway.toml:11:25: `expiry_days` must be a whole number
+      11 | expiry_days = [0, 4000, "7d", "7"]
+         |                         ^^^^
+      seen: a string, `"7d"`
+      fix:  write a whole number from 1 to 3650
+    gateway.toml:11:31: `expiry_days` must be a whole number
+      11 | expiry_days = [0, 4000, "7d", "7"]
+         |                               ^^^
+      seen: a string, `"7"`
+      fix:  write `7`, without quotes
+    "#);
+    insta::assert_snapshot!(with("[warnings]\nexpiry_days = [1, 2, 3, 4, 5, 6, 7, 8, 9]"), @r#"
+    gateway.toml:11:15: `expiry_days` has more than 8 items
+      11 | expiry_days = [1, 2, 3, 4, 5, 6, 7, 8, 9]
+         |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      seen: 9 of them
+      fix:  write for example `expiry_days = [30, 14, 7, 1]`
+    "#);
+}
+
+#[test]
 fn words_that_the_log_does_not_know_are_refused() {
     insta::assert_snapshot!(with(r#"[log]
 format = "xml"
 level = "verbose"
-access = "on""#), @r#"
+[runtime]
+watch = "on""#), @r#"
     gateway.toml:11:10: `format` knows no `xml`
       11 | format = "xml"
          |          ^^^^^
@@ -126,11 +174,11 @@ access = "on""#), @r#"
       12 | level = "verbose"
          |         ^^^^^^^^^
       fix:  write one of `off`, `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,mtls_gateway=debug`
-    gateway.toml:13:10: `access` must be `true` or `false`
-      13 | access = "on"
-         |          ^^^^
+    gateway.toml:14:9: `watch` must be `true` or `false`
+      14 | watch = "on"
+         |         ^^^^
       seen: a string, `"on"`
-      fix:  write `access = true`, without quotes
+      fix:  write `watch = true`, without quotes
     "#);
 }
 

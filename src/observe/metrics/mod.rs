@@ -131,6 +131,7 @@ impl Metrics {
         let mut all = HashMap::new();
         self.workers.iter().for_each(|worker| worker.clients.add_to(&mut all));
         let mut all: Vec<_> = all.into_values().collect();
+        clients::without_replaced(&mut all);
         all.sort_by(|a, b| b.seen.cmp(&a.seen).then_with(|| a.fingerprint.cmp(&b.fingerprint)));
         all.truncate(clients::TOLD_MAX);
         all

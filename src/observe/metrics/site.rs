@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::{Counter, Histogram, Lengths};
+use crate::observe::{CHANGES, Change};
 
 /// The methods that are told apart; what a client makes up is `other`.
 pub const METHODS: [&str; 8] =
@@ -30,6 +31,7 @@ type Requests<T> = [[T; CLASSES.len()]; METHODS.len()];
 pub struct SiteCounters {
     handshakes: Handshakes<Counter>,
     requests: Requests<Counter>,
+    changes: [Counter; CHANGES.len()],
     /// Bytes of bodies, from clients.
     pub request_bytes: Counter,
     /// Bytes of bodies, to clients.
@@ -52,6 +54,11 @@ impl SiteCounters {
             None => GROUPS.len() - 1,
         };
         self.handshakes[version][group][usize::from(is_resumed)].add(1);
+    }
+
+    /// Counts what was different of a client that was seen before.
+    pub fn changed(&self, changes: &[Change]) {
+        changes.iter().for_each(|change| self.changes[*change as usize].add(1));
     }
 
     /// Counts an exchange that is over; status 0 is none.
@@ -81,6 +88,9 @@ impl SiteCounters {
         for (total, own) in total.requests.iter_mut().flatten().zip(requests) {
             *total += own.total();
         }
+        for (total, own) in total.changes.iter_mut().zip(&self.changes) {
+            *total += own.total();
+        }
         total.request_bytes += self.request_bytes.total();
         total.response_bytes += self.response_bytes.total();
         self.handshake.add_to(&mut total.handshake);
@@ -96,6 +106,8 @@ pub struct SiteTotals {
     pub handshakes: Handshakes<u64>,
     /// By the places in [`METHODS`] and [`CLASSES`].
     pub requests: Requests<u64>,
+    /// Changes of clients' certificates, by the places in [`CHANGES`].
+    pub changes: [u64; CHANGES.len()],
     /// Bytes of bodies, from clients.
     pub request_bytes: u64,
     /// Bytes of bodies, to clients.
@@ -133,6 +145,13 @@ mod tests {
             let mut total = SiteTotals::default();
             site.add_to(&mut total);
             assert_eq!((total.requests[place][2], total.requests_all()), (1, 1), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_change_is_counted_in_its_own_place() {
+        for (place, change) in CHANGES.into_iter().enumerate() {
+            assert_eq!(change as usize, place, "{}", change.as_str());
         }
     }
 

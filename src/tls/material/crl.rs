@@ -9,9 +9,8 @@ use super::client_ca::TrustedCa;
 use super::der;
 use super::file::NamedFile;
 use super::pem::{self, Block, Contents};
-use super::{validity, wrong_kind};
-use crate::config::{Located, OnDoubt, Report, Site};
-use crate::identity::timestamp_text;
+use super::wrong_kind;
+use crate::config::{Located, Report, Site};
 use crate::tls::algorithms::Algorithms;
 use crate::tls::revocation::{List, RevocationLists};
 
@@ -25,7 +24,6 @@ const ENDINGS: [&str; 4] = ["crl", "pem", "der", "r0"];
 pub(super) fn load(
     site: &Site,
     known: &[&TrustedCa],
-    now: i64,
     report: &mut Report,
 ) -> Option<RevocationLists> {
     let mut lists = Vec::new();
@@ -57,18 +55,6 @@ pub(super) fn load(
                 );
             is_sound = false;
         }
-        if let Some(end) = list.next_update().filter(|end| *end < now) {
-            let ago = validity::length(now - end);
-            let why = match site.client.crl_expired {
-                OnDoubt::Deny => "every client that it is for is refused",
-                OnDoubt::Allow => "who was revoked since is still let in, by `crl_expired`",
-            };
-            report
-                .warning(&span, format!("the revocation list `{file}` ran out {ago} ago"))
-                .seen(format!("of `{issuer}`, next update {}", timestamp_text(end)))
-                .why(why)
-                .fix("fetch the CA's current list");
-        }
     }
     is_sound.then_some(lists)
 }
@@ -82,9 +68,7 @@ fn files(named: &Located<PathBuf>, report: &mut Report) -> Option<Vec<PathBuf>> 
     let entries = match std::fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) => {
-            report
-                .error(&named.span, format!("the folder `{}` cannot be read", path.display()))
-                .seen(error.to_string());
+            NamedFile::new("crl", named).report_unreadable(&error, report);
             return None;
         }
     };

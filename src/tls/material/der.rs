@@ -136,6 +136,15 @@ pub(super) fn key_algorithm(key: &PrivateKeyDer<'_>) -> KeyAlgorithm {
     }
 }
 
+/// The algorithm that an encrypted private key says it is encrypted by, as numbers and points.
+pub(super) fn encryption_algorithm(locked: &[u8]) -> Option<String> {
+    let parts = elements(content(locked)?);
+    let [algorithm, _] = parts.as_slice() else {
+        return None;
+    };
+    dotted(elements(algorithm.data).first()?)
+}
+
 fn pkcs8(der: &[u8]) -> Option<KeyAlgorithm> {
     let parts = elements(content(der)?);
     let [_, algorithm, key, ..] = parts.as_slice() else {

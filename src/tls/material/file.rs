@@ -3,12 +3,19 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Located, Report};
+use rustix::fs::{Access, access};
+use rustix::process::{getegid, geteuid};
+use zeroize::Zeroizing;
+
+use crate::config::{Located, Report, is_credential, is_missing_credential};
 
 /// Far beyond any bundle of certificates, and small enough to hold in memory.
-const BYTES_MAX: u64 = 8 * 1024 * 1024;
+const BYTES_MAX: u64 = 8 * MIB;
+
+const MIB: u64 = 1024 * 1024;
 
 /// A file and the key of `gateway.toml` that names it.
 #[derive(Clone, Copy)]
@@ -32,18 +39,24 @@ impl<'a> NamedFile<'a> {
     }
 
     /// The file's bytes; `None` after the problem was reported.
-    pub(super) fn read(&self, report: &mut Report) -> Option<Vec<u8>> {
+    ///
+    /// Any of these files may hold a key, meant or not: all are wiped when they are dropped.
+    pub(super) fn read(&self, report: &mut Report) -> Option<Zeroizing<Vec<u8>>> {
         self.read_up_to(BYTES_MAX, report)
     }
 
     /// The same with another ceiling.
-    pub(super) fn read_up_to(&self, most: u64, report: &mut Report) -> Option<Vec<u8>> {
+    pub(super) fn read_up_to(&self, most: u64, report: &mut Report) -> Option<Zeroizing<Vec<u8>>> {
         match self.bytes(most) {
             Ok(bytes) if bytes.len() as u64 > most => {
+                let (most, what) = match most {
+                    ..MIB => (format!("{most} bytes"), "a file that holds nothing else"),
+                    _ => (format!("{} MiB", most / MIB), "a PEM file"),
+                };
                 report
                     .error(self.span, format!("{} is too large", self.says()))
-                    .seen(format!("more than {} MiB", most / 1024 / 1024))
-                    .fix(format!("point `{}` at a PEM file", self.key));
+                    .seen(format!("more than {most}"))
+                    .fix(format!("point `{}` at {what}", self.key));
                 None
             }
             Ok(bytes) => Some(bytes),
@@ -54,8 +67,7 @@ impl<'a> NamedFile<'a> {
         }
     }
 
-    fn bytes(&self, most: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
+    fn bytes(&self, most: u64) -> io::Result<Zeroizing<Vec<u8>>> {
         // Looked at before it is opened: a named pipe would hang right there, a device never end.
         let kind = fs::metadata(self.path)?.file_type();
         if kind.is_dir() {
@@ -64,12 +76,66 @@ impl<'a> NamedFile<'a> {
         if !kind.is_file() {
             return Err(io::Error::other("it is no regular file"));
         }
-        File::open(self.path)?.take(most + 1).read_to_end(&mut bytes)?;
+        let mut file = File::open(self.path)?;
+        // A byte more than there is, so that what has grown is seen to. The buffer does not grow with it: one that
+        // does leaves a copy behind.
+        let size = file.metadata()?.len().min(most) + 1;
+        let size = usize::try_from(size).map_err(|_| io::Error::from(ErrorKind::FileTooLarge))?;
+        let mut bytes = Zeroizing::new(vec![0; size]);
+        let mut filled = 0;
+        while filled < size {
+            match file.read(&mut bytes[filled..]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if filled == size && size as u64 <= most {
+            return Err(io::Error::other("it grew while it was read"));
+        }
+        bytes.truncate(filled);
         Ok(bytes)
     }
 
-    fn report_unreadable(&self, error: &io::Error, report: &mut Report) {
+    /// Warns of a file whose content is nobody else's business and that others may read.
+    pub(super) fn warn_if_others_may_read(&self, report: &mut Report) {
+        let Ok(mode) = fs::metadata(self.path).map(|data| data.mode() & 0o777) else {
+            return;
+        };
+        let who = match mode {
+            // systemd guards its credentials by the folder they are in, whatever the mode of the file.
+            _ if is_credential(self.path) => return,
+            mode if mode & 0o004 != 0 => "everybody on this machine",
+            mode if mode & 0o040 != 0 => "its whole group",
+            _ => return,
+        };
+        report
+            .warning(self.span, format!("{} {who} may read", self.says()))
+            .seen(format!("mode {mode:04o}"))
+            .fix(format!("`chmod 600 {}`", quoted(self.path)));
+    }
+
+    /// Reports that the file, or the folder, cannot be read.
+    pub(super) fn report_unreadable(&self, error: &io::Error, report: &mut Report) {
+        // Who may read a file by its mode, and may not open it, is kept from it by something else.
+        self.report_why(error, access(self.path, Access::READ_OK).is_ok(), report);
+    }
+
+    fn report_why(&self, error: &io::Error, is_readable: bool, report: &mut Report) {
         let (says, key) = (self.says(), self.key);
+        if is_missing_credential(self.path) {
+            report
+                .error(self.span, format!("`{key}` names a credential, and this process has none"))
+                .seen("no `CREDENTIALS_DIRECTORY` in the environment")
+                .why("systemd sets it for a service whose unit has `LoadCredential=NAME:/path/of/the/file`")
+                .fix(
+                    "as a service: add that line to the unit and restart it; by hand: set \
+                        `CREDENTIALS_DIRECTORY` to a folder that holds the files, or as root to \
+                        `/run/credentials/mtls-gateway.service` while the service runs",
+                );
+            return;
+        }
         let config = report_file_name(report);
         match error.kind() {
             ErrorKind::NotFound => report
@@ -82,6 +148,17 @@ impl<'a> NamedFile<'a> {
             ErrorKind::IsADirectory => report
                 .error(self.span, format!("{says} is a folder"))
                 .fix(format!("name the file in it that `{key}` should be")),
+            ErrorKind::PermissionDenied if is_readable => report
+                .error(self.span, format!("{says} lies outside of the sandbox of this process"))
+                .seen("its mode lets the gateway read it, and the kernel does not")
+                .why(
+                    "what may be read was settled at the start, from the configuration of then \
+                        (`sandbox` in `[runtime]`)",
+                )
+                .fix(
+                    "restart the gateway, or move the file into a folder that the configuration \
+                        named at the start; where nothing was settled, ask AppArmor or SELinux",
+                ),
             ErrorKind::PermissionDenied => report
                 .error(self.span, format!("{says} the gateway may not read"))
                 .seen(whose(self.path))
@@ -115,14 +192,9 @@ fn what_is_missing(path: &Path) -> String {
     }
 }
 
-#[cfg(unix)]
 fn whose(path: &Path) -> String {
-    use std::os::unix::fs::MetadataExt as _;
-    // The owner of /proc/self is this process's user; std offers no other way to ask.
-    let reader = fs::metadata("/proc/self").map_or_else(
-        |_| "the gateway's user".to_owned(),
-        |own| format!("the gateway runs as uid {} gid {}", own.uid(), own.gid()),
-    );
+    let (user, group) = (geteuid(), getegid());
+    let reader = format!("the gateway runs as uid {} gid {}", user.as_raw(), group.as_raw());
     match fs::metadata(path) {
         Ok(file) => format!(
             "mode {:04o}, owner uid {} gid {}; {reader}",
@@ -132,11 +204,6 @@ fn whose(path: &Path) -> String {
         ),
         Err(_) => format!("a folder on the way to it is closed; {reader}"),
     }
-}
-
-#[cfg(not(unix))]
-fn whose(_path: &Path) -> String {
-    "access denied".to_owned()
 }
 
 /// The path as a shell takes it, for commands in messages.
@@ -197,13 +264,33 @@ mod tests {
         lab.write("a.key", "");
         let mut report = lab.report();
         let path = Located::new(lab.path("a.key"), 0..0);
-        NamedFile::new("private_key", &path)
-            .report_unreadable(&io::ErrorKind::PermissionDenied.into(), &mut report);
+        let file = NamedFile::new("private_key", &path);
+        file.report_why(&io::ErrorKind::PermissionDenied.into(), false, &mut report);
         let said = text(&report);
         assert!(said.contains("which the gateway may not read"), "{said}");
         assert!(said.contains("seen: mode 0"), "{said}");
         assert!(said.contains("the gateway runs as uid "), "{said}");
         assert!(said.contains("namei -l "), "{said}");
+    }
+
+    #[test]
+    fn a_file_that_the_sandbox_hides_says_so() {
+        let lab = Lab::new();
+        lab.write("a.key", "");
+        let mut report = lab.report();
+        let path = Located::new(lab.path("a.key"), 0..0);
+        let file = NamedFile::new("private_key", &path);
+        file.report_why(&io::ErrorKind::PermissionDenied.into(), true, &mut report);
+        insta::assert_snapshot!("sandbox", lab.redact(&report.to_string()));
+    }
+
+    #[test]
+    fn a_credential_that_was_not_handed_over_is_no_missing_file() {
+        let lab = Lab::new();
+        let mut report = lab.report();
+        let path = Located::new("${CREDENTIALS_DIRECTORY}/a.key".into(), 0..0);
+        assert!(NamedFile::new("private_key", &path).read(&mut report).is_none());
+        insta::assert_snapshot!("credential", lab.redact(&report.to_string()));
     }
 
     #[test]

@@ -10,8 +10,10 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::der::{self, KeyAlgorithm};
-use super::file::{NamedFile, quoted};
-use super::pem::{self, Block, Contents};
+use super::file::NamedFile;
+use super::locked_key::{self, is_old_pem};
+use super::passphrase;
+use super::pem::{self, Block, Contents, Section};
 use super::wrong_kind::{Wanted, report_wrong_kind};
 use crate::config::{Report, Site};
 
@@ -45,29 +47,47 @@ impl PrivateKey {
 /// Reads the usable keys of the site's key file, at least one; `None` after the problem was reported.
 pub(super) fn load(site: &Site, report: &mut Report) -> Option<Vec<PrivateKey>> {
     let file = NamedFile::new("private_key", &site.private_key);
-    let bytes = file.read(report)?;
+    let bytes = file.read(report);
+    // Read even where it is not needed, so that both files report.
+    let passphrase = passphrase::file(site).map(|named| (named, passphrase::load(&named, report)));
+    let bytes = bytes?;
     let contents = pem::contents(&bytes);
-    let plain: Vec<(&PrivateKeyDer<'_>, usize)> = match &contents {
-        Contents::Pem(sections) => sections
-            .iter()
-            .filter_map(|section| match &section.block {
-                Block::Key(key) => Some((key, section.line)),
-                _ => None,
-            })
-            .collect(),
+    let mut open = Vec::new();
+    let mut locked: Vec<&Section> = Vec::new();
+    if let Contents::Pem(sections) = &contents {
+        for section in sections {
+            match &section.block {
+                Block::Key(key) => open.push((key, section.line)),
+                Block::EncryptedKey(_) => locked.push(section),
+                _ => {}
+            }
+        }
+    }
+    let unlocked = match &passphrase {
+        Some((named, _)) if locked.is_empty() && !open.is_empty() => {
+            locked_key::warn_of_idle_passphrase(named, &file, report);
+            Vec::new()
+        }
+        Some((_, passphrase)) if !locked.is_empty() => {
+            locked_key::unlock(&file, &locked, passphrase.as_ref()?, report)?
+        }
         _ => Vec::new(),
     };
-    let Some((first, _)) = plain.first() else {
-        report_wrong_kind(&file, Wanted::Key, &contents, report);
+    open.extend(unlocked.iter().map(|(key, line)| (key, *line)));
+    let Some((first, _)) = open.first() else {
+        match locked.iter().any(|section| is_old_pem(section)) {
+            true => locked_key::report_old_pem(&file, report),
+            false => report_wrong_kind(&file, Wanted::Key, &contents, report),
+        }
         return None;
     };
     let usable: Vec<PrivateKey> =
-        plain.iter().filter_map(|(key, line)| PrivateKey::read(key, *line)).collect();
+        open.iter().filter_map(|(key, line)| PrivateKey::read(&key.as_rustls(), *line)).collect();
     if usable.is_empty() {
-        report_unusable(&file, &der::key_algorithm(first), report);
+        report_unusable(&file, &der::key_algorithm(&first.as_rustls()), report);
         return None;
     }
-    warn_if_others_may_read(&file, report);
+    file.warn_if_others_may_read(report);
     Some(usable)
 }
 
@@ -109,27 +129,3 @@ impl fmt::Display for KeyAlgorithm {
         }
     }
 }
-
-#[cfg(unix)]
-fn warn_if_others_may_read(file: &NamedFile<'_>, report: &mut Report) {
-    use std::os::unix::fs::MetadataExt as _;
-    let Ok(mode) = std::fs::metadata(file.path).map(|data| data.mode() & 0o777) else {
-        return;
-    };
-    // systemd guards its credentials by the folder they are in, whatever the mode of the file.
-    let is_credential = std::env::var_os("CREDENTIALS_DIRECTORY")
-        .is_some_and(|folder| !folder.is_empty() && file.path.starts_with(folder));
-    let who = match mode {
-        _ if is_credential => return,
-        mode if mode & 0o004 != 0 => "everybody on this machine",
-        mode if mode & 0o040 != 0 => "its whole group",
-        _ => return,
-    };
-    report
-        .warning(file.span, format!("{} {who} may read", file.says()))
-        .seen(format!("mode {mode:04o}"))
-        .fix(format!("`chmod 600 {}`", quoted(file.path)));
-}
-
-#[cfg(not(unix))]
-fn warn_if_others_may_read(_file: &NamedFile<'_>, _report: &mut Report) {}

@@ -15,7 +15,10 @@ mod file;
 #[cfg(any(test, fuzzing))]
 pub(in crate::tls) mod fuzzing;
 mod key;
+mod key_der;
+mod locked_key;
 mod names;
+mod passphrase;
 mod pem;
 mod presented;
 mod public_roots;
@@ -23,6 +26,7 @@ mod server;
 mod server_warnings;
 #[cfg(test)]
 mod testing;
+mod unlock;
 mod validity;
 mod wrong_kind;
 

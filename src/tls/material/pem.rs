@@ -5,18 +5,19 @@
 //! `rustls_pemfile`, which by itself skips in silence what it does not know and reads an old encrypted
 //! key as a broken one; so blocks are cut out here, and it decodes those that are wanted.
 
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
 use rustls_pemfile::Item;
+use zeroize::Zeroizing;
 
 use super::der;
+use super::key_der::{Form, KeyDer, Locked, base64};
 
-/// What a file turned out to hold.
-#[derive(Debug)]
+/// What a file turned out to hold. Nothing that can be shown: it may be a key.
 pub(super) enum Contents {
     /// PEM, at least one section.
     Pem(Vec<Section>),
     /// One DER value and what it is.
-    Der(der::Kind, Vec<u8>),
+    Der(der::Kind, Zeroizing<Vec<u8>>),
     /// Nothing but white space.
     Empty,
     /// Text in UTF-16, which some editors on Windows write.
@@ -42,9 +43,9 @@ pub(super) enum Block {
     /// `CERTIFICATE` and its older spellings.
     Certificate(CertificateDer<'static>),
     /// A private key that anyone can read: PKCS#1, PKCS#8 or SEC1.
-    Key(PrivateKeyDer<'static>),
+    Key(KeyDer),
     /// A private key behind a passphrase, in the new or the old form.
-    EncryptedKey,
+    EncryptedKey(Locked),
     /// A signing request.
     Csr,
     /// A revocation list.
@@ -59,6 +60,8 @@ pub(super) enum Block {
     Broken(&'static str),
 }
 
+const NOT_BASE64: &str = "its text is not base64";
+
 /// Recognises the contents of a file.
 pub(super) fn contents(bytes: &[u8]) -> Contents {
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
@@ -72,7 +75,7 @@ pub(super) fn contents(bytes: &[u8]) -> Contents {
         return Contents::Empty;
     }
     match der::recognise(bytes) {
-        Some(kind) => Contents::Der(kind, bytes.to_vec()),
+        Some(kind) => Contents::Der(kind, Zeroizing::new(bytes.to_vec())),
         None => Contents::Unknown,
     }
 }
@@ -80,7 +83,7 @@ pub(super) fn contents(bytes: &[u8]) -> Contents {
 fn sections(bytes: &[u8]) -> Vec<Section> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let mut sections = Vec::new();
-    let mut open: Option<Open> = None;
+    let mut open: Option<Open<'_>> = None;
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();
         if let Some(label) = marker(line, b"-----BEGIN ") {
@@ -109,38 +112,44 @@ fn marker(line: &[u8], start: &[u8]) -> Option<String> {
 }
 
 /// A section whose end has not come yet.
-struct Open {
+struct Open<'a> {
     label: String,
     line: usize,
-    /// Base64, lines joined.
-    body: Vec<u8>,
+    /// Base64, as it stands in the file: no copy of a key is made.
+    body: Vec<&'a [u8]>,
     /// Whether a header says that the body is encrypted (RFC 1421, section 4.6.1.1).
     encrypted: bool,
 }
 
-impl Open {
+impl<'a> Open<'a> {
     fn new(label: String, line: usize) -> Self {
         Self { label, line, body: Vec::new(), encrypted: false }
     }
 
-    fn add(&mut self, line: &[u8]) {
+    fn add(&mut self, line: &'a [u8]) {
         // No colon is base64: such a line is a header.
         if line.contains(&b':') {
             self.encrypted |= line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED");
         } else {
-            self.body.extend_from_slice(line);
-            self.body.push(b'\n');
+            self.body.push(line);
         }
     }
 
     fn finish(self) -> Section {
         let block = match self.label.as_str() {
-            "ENCRYPTED PRIVATE KEY" => Block::EncryptedKey,
-            label if label.ends_with("PRIVATE KEY") && self.encrypted => Block::EncryptedKey,
+            label if label.ends_with("PRIVATE KEY") && self.encrypted => {
+                Block::EncryptedKey(Locked::OldPem)
+            }
+            "ENCRYPTED PRIVATE KEY" => match base64(&self.body) {
+                Some(der) => Block::EncryptedKey(Locked::Pkcs8(der.to_vec())),
+                None => Block::Broken(NOT_BASE64),
+            },
             "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
                 self.decode("CERTIFICATE")
             }
-            label @ ("PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY") => self.decode(label),
+            "PRIVATE KEY" => self.key(Form::Pkcs8),
+            "RSA PRIVATE KEY" => self.key(Form::Pkcs1),
+            "EC PRIVATE KEY" => self.key(Form::Sec1),
             "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Block::Csr,
             "X509 CRL" => self.decode("X509 CRL"),
             "PUBLIC KEY" | "RSA PUBLIC KEY" => Block::PublicKey,
@@ -158,9 +167,20 @@ impl Open {
         Section { label: self.label, line: self.line, block }
     }
 
+    /// A key is decoded here: the decoder for the rest leaves copies.
+    fn key(&self, form: Form) -> Block {
+        match base64(&self.body) {
+            Some(der) => Block::Key(KeyDer::new(form, der)),
+            None => Block::Broken(NOT_BASE64),
+        }
+    }
+
     fn decode(&self, label: &str) -> Block {
         let mut pem = format!("-----BEGIN {label}-----\n").into_bytes();
-        pem.extend_from_slice(&self.body);
+        for line in &self.body {
+            pem.extend_from_slice(line);
+            pem.push(b'\n');
+        }
         pem.extend_from_slice(format!("-----END {label}-----\n").as_bytes());
         match rustls_pemfile::read_one_from_slice(&pem) {
             // OpenSSL appends its trust settings to a TRUSTED CERTIFICATE; they are not part of it.
@@ -169,10 +189,7 @@ impl Open {
             }
             Ok(Some((Item::X509Certificate(whole), _))) => Block::Certificate(whole),
             Ok(Some((Item::Crl(list), _))) => Block::Crl(list.to_vec()),
-            Ok(Some((Item::Pkcs1Key(key), _))) => Block::Key(key.into()),
-            Ok(Some((Item::Pkcs8Key(key), _))) => Block::Key(key.into()),
-            Ok(Some((Item::Sec1Key(key), _))) => Block::Key(key.into()),
-            _ => Block::Broken("its text is not base64"),
+            _ => Block::Broken(NOT_BASE64),
         }
     }
 }
@@ -191,7 +208,7 @@ mod tests {
                 let block = match section.block {
                     Block::Certificate(_) => "certificate",
                     Block::Key(_) => "key",
-                    Block::EncryptedKey => "encrypted key",
+                    Block::EncryptedKey(_) => "encrypted key",
                     Block::Broken(why) => why,
                     Block::Other => "other",
                     _ => "another kind",

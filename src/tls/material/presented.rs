@@ -25,7 +25,7 @@ pub fn presented_chain(bytes: &[u8]) -> Result<Vec<Vec<u8>>, NotAChain> {
     let contents = pem::contents(bytes);
     let mut chain = Vec::new();
     match &contents {
-        Contents::Der(Kind::Certificate, der) => chain.push(der.clone()),
+        Contents::Der(Kind::Certificate, der) => chain.push(der.to_vec()),
         Contents::Pem(sections) => {
             for section in sections {
                 match &section.block {

@@ -45,23 +45,18 @@ impl Chosen<'_> {
         publicly_trusted
     }
 
+    /// Of one that has not begun; what runs out is told by the generation, which knows when to.
     fn warn_of_dates(&self, certificate: &Certificate, report: &mut Report) {
         let claims = &certificate.claims;
-        let Some(remark) = validity::remark(claims, self.now) else {
+        if Validity::of(claims, self.now) != Validity::NotYet {
             return;
-        };
-        let entry = report
+        }
+        let remark = validity::remark(claims, self.now).unwrap_or_default();
+        report
             .warning(self.file.span, format!("`{}` {remark}", claims.subject))
-            .seen(format!("in `{}`", self.file.path.display()));
-        match Validity::of(claims, self.now) {
-            Validity::NotYet => entry
-                .why("callers that check the dates refuse it until then")
-                .fix("compare this machine's clock (`timedatectl`), or wait"),
-            Validity::Expired => entry
-                .why("callers that check the dates refuse it")
-                .fix("renew it and replace the file"),
-            _ => entry.fix("renew it and replace the file"),
-        };
+            .seen(format!("in `{}`", self.file.path.display()))
+            .why("callers that check the dates refuse it until then")
+            .fix("compare this machine's clock (`timedatectl`), or wait");
     }
 
     fn warn_of_weakness(&self, certificate: &Certificate, report: &mut Report) {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::config::{
-    Answers, Balance, Client, Endpoint, IdentityFormat, IdentityHeaders, Located, Member, Report,
-    Retry, ServerName, Site, SiteLimits, Source, Timeouts, Tls, TlsVersion, Upstream,
+    Answers, Client, Endpoint, IdentityFormat, IdentityHeaders, Located, Report, ServerName, Site,
+    SiteLimits, Source, Timeouts, Tls, TlsVersion, Upstream,
 };
 
 const TOML: &str = r#"[[listener]]
@@ -71,19 +71,10 @@ impl Lab {
             server_names: vec![Located::new(name, at("www.example.com"))],
             certificate: file("www.crt"),
             private_key: file("www.key"),
+            private_key_passphrase_file: None,
             client_ca: vec![file("ca.crt")],
             upstream: Located::new(
-                Arc::new(Upstream {
-                    name: "app".to_owned(),
-                    endpoints: vec![Member::plain(Endpoint::Unix("/run/app.sock".into()))],
-                    base: String::new(),
-                    balance: Balance::LeastConnections,
-                    connections_max: None,
-                    failures_max: None,
-                    ejection_time: Duration::from_secs(10),
-                    slow_start: None,
-                    retry: Retry::Unsent,
-                }),
+                Arc::new(Upstream::plain(Endpoint::Unix("/run/app.sock".into()))),
                 0..0,
             ),
             encoded_slashes: false,

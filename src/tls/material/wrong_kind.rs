@@ -88,9 +88,16 @@ fn fix(file: &NamedFile<'_>, wanted: Wanted, found: Found, is_der: bool) -> Stri
         (Wanted::Key, Found::Kind(Kind::Key)) => {
             convert(format!("openssl pkey -inform DER -in {from} -out {}", to("pem")))
         }
+        (Wanted::Key, Found::Kind(Kind::EncryptedKey)) if is_der => format!(
+            "convert it with `openssl pkcs8 -topk8 -v2 aes-256-cbc -inform DER -in {from} -out {}` (asks for the \
+                passphrase, then for the new one) and point `{key}` at the result",
+            to("pem")
+        ),
         (Wanted::Key, Found::Kind(Kind::EncryptedKey)) => format!(
-            "take it off with `openssl pkey {inform}-in {from} -out {}` (asks for the \
-                passphrase) and point `{key}` at the result",
+            "write the passphrase alone into a file (`(umask 077; cat > {0})`, the passphrase, Enter, Ctrl-D) and \
+                add `private_key_passphrase_file = \"{0}\"` to this `[[site]]`; or take it off with `openssl pkey \
+                -in {from} -out {1}` and point `{key}` at the result",
+            to("pass"),
             to("pem")
         ),
         (Wanted::Key, Found::Kind(Kind::Certificate | Kind::Csr | Kind::PublicKey)) => format!(
@@ -152,7 +159,7 @@ fn block(section: &Section) -> String {
     let label = section.label.escape_debug();
     match section.block {
         Block::Broken(why) => format!("`{label}` at line {}, but {why}", section.line),
-        Block::EncryptedKey if section.label != "ENCRYPTED PRIVATE KEY" => {
+        Block::EncryptedKey(_) if section.label != "ENCRYPTED PRIVATE KEY" => {
             format!("`{label}`, encrypted")
         }
         _ => format!("`{label}`"),
@@ -181,7 +188,7 @@ fn found(contents: &Contents) -> Found {
                 Block::Broken(_) => Found::Broken,
                 Block::Certificate(_) => Found::Kind(Kind::Certificate),
                 Block::Key(_) => Found::Kind(Kind::Key),
-                Block::EncryptedKey => Found::Kind(Kind::EncryptedKey),
+                Block::EncryptedKey(_) => Found::Kind(Kind::EncryptedKey),
                 Block::Csr => Found::Kind(Kind::Csr),
                 Block::Crl(_) => Found::Kind(Kind::Crl),
                 Block::PublicKey => Found::Kind(Kind::PublicKey),

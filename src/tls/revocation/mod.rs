@@ -190,6 +190,7 @@ impl RevocationLists {
             issuer: list.issuer_text(),
             file: list.file().to_owned(),
             entries: list.len(),
+            this_update: list.this_update(),
             next_update: list.next_update(),
             memory: list.memory(),
         };
@@ -214,6 +215,8 @@ pub struct ListFacts {
     pub file: PathBuf,
     /// How many certificates it revokes.
     pub entries: usize,
+    /// From when it holds, Unix time.
+    pub this_update: i64,
     /// When the next one is due, Unix time, if it says so.
     pub next_update: Option<i64>,
     /// Bytes of memory that it takes.

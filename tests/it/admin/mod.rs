@@ -1,11 +1,13 @@
 //! The listener of operators: each page, what it says of what happens, and what it does not let anybody do.
 
+mod browser;
+mod drift;
+mod moves;
+mod page;
 mod tools;
+mod warnings;
 
-use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
@@ -38,7 +40,7 @@ impl Answer {
         self.head.lines().any(|there| there.eq_ignore_ascii_case(line))
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
@@ -93,7 +95,7 @@ pub fn look(gateway: &Gateway, path: &str) -> Answer {
 
 /// What is counted when something is over is there a moment later.
 #[track_caller]
-pub fn soon(is_so: impl Fn() -> bool) {
+pub fn soon(mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
         assert!(since.elapsed() < PATIENCE, "it did not happen");
@@ -336,43 +338,25 @@ fn scraping_and_serving_do_not_stand_in_each_others_way() {
 }
 
 #[test]
-fn the_door_moves_with_a_reload() {
-    let app = Upstream::answering(OK);
+fn while_it_drains_it_says_that_it_is_not_ready() {
+    // Whoever asks waits until the test is over.
+    let app = Upstream::scripted(|talk| {
+        if let Ok(Some(_)) = talk.request() {
+            talk.wait_for_end();
+        }
+    });
     let gateway = started(&app);
-    let reloads = gateway.reloads();
-    let mut open = connect(door(&gateway));
-    let first = gateway.control().door();
-    // Nothing changed, so it stays, ports found by chance too.
-    assert!(reloads.wait().unwrap().is_applied);
-    assert_eq!(gateway.control().door(), first);
-
-    gateway.rewrite(TABLE, "[admin]\nsocket = \"admin.sock\"\n");
-    let outcome = reloads.wait().unwrap();
-    assert!(outcome.is_applied && outcome.changes.contains(&"[admin]: changed".to_owned()));
-    let socket = gateway.pki.folder().join("admin.sock");
-    assert_eq!(gateway.control().door(), [Place::Unix(socket.clone())]);
-    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o660);
-    let request = "GET /healthz HTTP/1.1\r\nhost: anything\r\nconnection: close\r\n\r\n";
-    assert_eq!(say(UnixStream::connect(&socket).unwrap(), request).body, "ok\n");
-    // Who was connected stays.
-    let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    open.write_all(request.as_bytes()).unwrap();
-    let mut text = String::new();
-    open.read_to_string(&mut text).unwrap();
-    assert!(text.ends_with("ok\n"), "{text}");
-
-    // A place that is taken is a warning; what was open stays, and clients get the new generation.
-    let taken = gateway.addresses()[0];
-    let port = format!("[admin]\naddress = \"{taken}\"\n");
-    gateway.rewrite(TABLE, &port);
-    let outcome = reloads.wait().unwrap();
-    assert!(outcome.is_applied && outcome.report.contains("`[admin]`"), "{}", outcome.report);
-    assert_eq!(gateway.control().door(), [Place::Unix(socket.clone())]);
-
-    gateway.rewrite(TABLE, "");
-    assert!(reloads.wait().unwrap().is_applied);
-    assert!(gateway.control().door().is_empty());
-    soon(|| !socket.exists());
-    assert_eq!(gateway.connect().get("/").status(), 200);
+    let door = door(&gateway);
+    let mut client = gateway.connect();
+    client.send(format!("GET / HTTP/1.1\r\nhost: {SITE}\r\n\r\n"));
+    soon(|| !app.requests().is_empty());
+    assert_eq!(look(&gateway, "/readyz").json()["trouble"], Value::Null);
+    gateway.stop.drain.cancel();
+    let answer = ask_at(door, "GET", "/readyz");
+    assert_eq!(answer.status(), 503, "{}", answer.body);
+    let ready = answer.json();
+    assert_eq!((&ready["draining"], &ready["ready"]), (&Value::Bool(true), &Value::Bool(false)));
+    assert_eq!(ready["trouble"], "draining");
+    assert_eq!(ask_at(door, "GET", "/healthz").body, "ok\n");
+    assert!(ask_at(door, "GET", "/status").body.contains("not ready: draining"));
 }

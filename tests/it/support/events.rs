@@ -1,11 +1,15 @@
-//! What gateways log, collected for the whole test binary; a test finds its own by the address of its client.
+//! What gateways log and write of exchanges, collected for the whole test binary; a test finds its own by the address of its client.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::io::{BufRead as _, BufReader, PipeReader};
 use std::net::SocketAddr;
 use std::sync::{Condvar, Mutex, Once};
+use std::thread;
 use std::time::Instant;
 
+use mtls_gateway::config::AccessField;
+use tracing::Level;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Context, Layer};
@@ -17,6 +21,7 @@ use super::PATIENCE;
 #[derive(Clone, Debug)]
 pub struct Event {
     target: &'static str,
+    pub level: Level,
     fields: BTreeMap<&'static str, String>,
 }
 
@@ -36,7 +41,8 @@ impl<S: tracing::Subscriber> Layer<S> for Collector {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields(BTreeMap::new());
         event.record(&mut fields);
-        EVENTS.lock().unwrap().push(Event { target: event.metadata().target(), fields: fields.0 });
+        let (target, level) = (event.metadata().target(), *event.metadata().level());
+        EVENTS.lock().unwrap().push(Event { target, level, fields: fields.0 });
         NEWS.notify_all();
     }
 }
@@ -57,10 +63,26 @@ impl Visit for Fields {
 pub fn collect() {
     static START: Once = Once::new();
     START.call_once(|| {
-        let of_ours =
-            filter_fn(|metadata| ["access", "refusal", "unverified"].contains(&metadata.target()));
+        let targets = ["refusal", "unverified", "expiry", "drift"];
+        let of_ours = filter_fn(move |metadata| targets.contains(&metadata.target()));
         let collector = Collector.with_filter(of_ours);
         tracing_subscriber::registry().with(collector).init();
+    });
+}
+
+/// Collects the access lines that a gateway writes to a pipe, to its end.
+pub fn read(pipe: PipeReader) {
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines() {
+            let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+            let fields = AccessField::DOCUMENTED.iter().map(|field| field.as_str());
+            let shown = |value: &serde_json::Value| {
+                value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+            };
+            let fields = fields.filter_map(|name| Some((name, shown(line.get(name)?)))).collect();
+            EVENTS.lock().unwrap().push(Event { target: "access", level: Level::INFO, fields });
+            NEWS.notify_all();
+        }
     });
 }
 

@@ -1,7 +1,8 @@
 //! A gateway inside the test's process: built from the text of a configuration, as the binary builds it.
 
-use std::io;
+use std::io::{self, PipeWriter, pipe};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
 use std::sync::mpsc::{Receiver, channel};
 
 use mtls_gateway::app::App;
@@ -77,6 +78,12 @@ impl Setup {
         self
     }
 
+    /// Another file's name wherever a site names one.
+    pub fn with_file(mut self, from: &str, to: &str) -> Self {
+        self.sites.iter_mut().for_each(|site| *site = site.replace(from, to));
+        self
+    }
+
     /// More of the process, such as `[limits]`.
     pub fn process_tables(mut self, text: &str) -> Self {
         self.process.push_str(text);
@@ -118,6 +125,13 @@ impl Setup {
             // A test may refuse more clients in a minute than anybody wants to read of.
             text.push_str("[log]\nrefusals_per_minute = \"unlimited\"\n");
         }
+        let (access, writer) = pipe().unwrap();
+        if !text.contains("[access_log]") {
+            // Opened anew by this name, so what is written there is read here.
+            let fd = writer.as_raw_fd();
+            text.push_str(&format!("[access_log]\ntarget = \"/dev/fd/{fd}\"\nformat = \"json\"\n"));
+        }
+        events::read(access);
         text.push_str(&format!("[runtime]\nworkers = {}\nwatch = {}\n", self.workers, self.watch));
         // For reloads; what it starts from is the text itself.
         std::fs::write(self.pki.folder().join(CONFIG), &text).unwrap();
@@ -132,7 +146,7 @@ impl Setup {
             // Nobody listens any more if the test is over.
             _ = tell.send(bound.run());
         });
-        Ok(Gateway { pki: self.pki, address, stop, control, text, ended })
+        Ok(Gateway { pki: self.pki, address, stop, control, text, ended, _access: writer })
     }
 }
 
@@ -161,6 +175,8 @@ pub struct Gateway {
     /// The configuration that it started with.
     text: String,
     ended: Receiver<io::Result<()>>,
+    /// Open for as long as the gateway may open it anew.
+    _access: PipeWriter,
 }
 
 impl Gateway {

@@ -32,7 +32,7 @@ fn read_certificates(
 ) -> Option<Vec<Certificate>> {
     let ders: Vec<(CertificateDer<'static>, Option<usize>)> = match contents {
         Contents::Der(der::Kind::Certificate, bytes) => {
-            vec![(CertificateDer::from(bytes.clone()), None)]
+            vec![(CertificateDer::from(bytes.to_vec()), None)]
         }
         Contents::Pem(sections) => {
             let mut ders = Vec::new();

@@ -119,7 +119,7 @@ pub(super) fn load_client_ca_beside(
     let (kept, out) = divide_by_date(found, now, report)?;
     let hints = hints::names(site, kept.iter().map(Found::claims), report);
     for one in &kept {
-        one.warn(now, &site.client, report);
+        one.warn(&site.client, report);
         sound &= one.check_not_public(roots, site, report);
     }
     for one in &out {
@@ -129,7 +129,7 @@ pub(super) fn load_client_ca_beside(
     let mut anchors: Vec<_> = anchors.into_iter().map(Found::into_trusted).collect();
     let intermediates: Vec<_> = intermediates.into_iter().map(Found::into_trusted).collect();
     let known: Vec<_> = anchors.iter().chain(&intermediates).collect();
-    let lists = crl::load(site, &known, now, report);
+    let lists = crl::load(site, &known, report);
     let excused = excused::cas(site, &known, report);
     let (hints, lists) = (hints.filter(|_| sound)?, lists?.excusing(excused?));
     // The verifier trusts an anchor within its dates only. It knows the others too, so that it can say of
@@ -164,7 +164,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn warn(&self, now: i64, client: &Client, report: &mut Report) {
+    fn warn(&self, client: &Client, report: &mut Report) {
         let claims = self.claims();
         let mut warn = |how: &str, why: &str, fix: &str| {
             report
@@ -174,11 +174,6 @@ impl<'a> Found<'a> {
                 .fix(fix);
         };
         let ask = "ask whoever runs this CA for its successor";
-        if let Some(remark) = validity::remark(claims, now) {
-            let why = "from then on every client of this CA is refused";
-            let fix = "add its successor to `client_ca` now; both can stand side by side";
-            warn(&remark, why, fix);
-        }
         if claims.version < 3 {
             let why = "such a certificate cannot say that it is a CA; it is taken for one \
                 because you listed it";
@@ -271,9 +266,13 @@ fn divide_by_date<'a>(
     report: &mut Report,
 ) -> Option<(Vec<Found<'a>>, Vec<Found<'a>>)> {
     let (kept, out): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|one| Validity::of(one.claims(), now).is_valid());
+        found.into_iter().partition(|one| Validity::of(one.claims(), now) == Validity::Valid);
     let has_anchor = kept.iter().any(|one| one.is_anchor);
     for one in &out {
+        // That a root has run out is told by the generation, like all that runs out while it serves.
+        if has_anchor && one.is_anchor && Validity::of(one.claims(), now) == Validity::Expired {
+            continue;
+        }
         let remark = validity::remark(one.claims(), now).unwrap_or_default();
         let what = format!("the CA `{}` {remark}", one.claims().subject);
         let seen = format!("in `{}`", one.file.path.display());

@@ -179,7 +179,7 @@ fn a_ca_that_needs_no_list_should_lead_to_one_of_client_ca() {
 }
 
 #[test]
-fn an_expired_ca_is_remarked_on_and_refused_only_when_nothing_remains() {
+fn a_ca_out_of_its_dates_is_refused_only_when_nothing_remains() {
     let lab = Lab::new();
     let old = Authority::draft("Old").expired().authority().unwrap();
     let early = Authority::draft("Early")
@@ -197,15 +197,6 @@ fn an_expired_ca_is_remarked_on_and_refused_only_when_nothing_remains() {
     assert_eq!(trust.hints.len(), 1);
     all += &said;
     insta::assert_snapshot!("expired", all);
-}
-
-#[test]
-fn a_ca_that_ends_soon_is_remarked_on() {
-    let lab = Lab::new();
-    let soon =
-        Authority::draft("Soon").valid(now() - DAY..now() + 7 * DAY + 3600).authority().unwrap();
-    lab.write("ca.crt", soon.certificate_pem());
-    insta::assert_snapshot!("ends_soon", lab.trust().1);
 }
 
 fn rule(field: Field, pattern: &str) -> Located<Rule> {

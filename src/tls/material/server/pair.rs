@@ -47,7 +47,7 @@ pub(super) fn find(
             report.position(&site.certificate.span),
             report.position(&site.private_key.span),
         );
-        report
+        let entry = report
             .error(
                 &site.private_key.span,
                 format!(
@@ -55,11 +55,20 @@ pub(super) fn find(
                     `{certificate_path}`"
                 ),
             )
-            .seen(seen)
-            .fix(
+            .seen(seen);
+        // The new one may well be there, where systemd will find it.
+        match site.credentials().next() {
+            Some(file) => entry
+                .why(format!(
+                    "systemd copies a credential, such as `{}`, when the service starts, and not at a reload",
+                    file.value.display()
+                ))
+                .fix("replace both files, from the same order or request, and restart the service"),
+            None => entry.fix(
                 "replace both files in one step (write beside, then rename), from the same \
                 order or request",
-            );
+            ),
+        };
         return None;
     };
     if certificates[at].is_authority()
