@@ -1,6 +1,7 @@
 //! What a worker pays for an exchange and its access line. The thread that writes has its rest between the rounds, which
 //! is not measured: else the queue would be full, and dropping a line is cheaper than leaving it.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
@@ -10,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use http::{HeaderMap, Method, StatusCode, Version};
-use mtls_gateway::config::{AccessFormat, AccessLog as Config, AccessTarget, Located};
+use mtls_gateway::config::{
+    AccessFormat, AccessLog as Config, AccessTarget, Endpoint, Located, Upstream,
+};
 use mtls_gateway::observe::access::Record;
 use mtls_gateway::observe::metrics::Metrics;
 use mtls_gateway::observe::{AccessLine, AccessLog, Exchange, ExchangeFacts, Outcome, RequestId};
@@ -36,7 +39,9 @@ pub(crate) fn access(criterion: &mut Criterion, verdict: &Verdict) {
     };
     let file = tempfile::tempdir().unwrap();
     let path = |path: &Path| AccessTarget::File(path.to_owned());
-    let (site, endpoint) = (Arc::from("www.example.com"), Arc::from("http://127.0.0.1:8080"));
+    let site = Arc::from("www.example.com");
+    let endpoint = Endpoint::Tcp { host: "127.0.0.1".to_owned(), port: 8080 };
+    let (upstream, chosen) = (Arc::new(Upstream::plain(endpoint)), Rc::new(Cell::new(Some(0))));
     let peer = SocketAddr::from(([192, 0, 2, 7], 51034));
     let mut group = criterion.benchmark_group("access line");
     for (name, log) in [
@@ -63,7 +68,7 @@ pub(crate) fn access(criterion: &mut Criterion, verdict: &Verdict) {
             let counters = Arc::clone(&counters);
             let facts = ExchangeFacts { id, method: Method::POST, line, counters };
             let exchange = Exchange::begin(facts, || ());
-            exchange.set_upstream(&endpoint);
+            exchange.set_upstream(Arc::clone(&upstream), Rc::clone(&chosen));
             exchange.responded(StatusCode::OK);
             exchange.add_response_bytes(57);
             exchange.ended(Outcome::Complete);

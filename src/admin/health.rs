@@ -1,6 +1,7 @@
 //! Whether the gateway would serve a client that came now: it listens, and of every site's app one endpoint can be
 //! reached. A reload that failed is told and does not count: what was in force before still serves.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
@@ -20,27 +21,42 @@ pub(super) struct Readiness {
     reloaded: Reloaded,
 }
 
-/// A site, and its app.
+/// A site, and the endpoints that its requests go to.
 pub(super) struct SiteReadiness {
     pub(super) name: String,
+    pub(super) endpoints: Vec<EndpointReadiness>,
+    /// Whether its own app has an endpoint that can be reached.
+    pub(super) is_ready: bool,
+}
+
+/// One endpoint.
+pub(super) struct EndpointReadiness {
     pub(super) endpoint: String,
     /// Why it cannot be reached.
     pub(super) trouble: Option<String>,
+    /// Whether it failed too often, and is left out for a while.
+    pub(super) is_out: bool,
 }
 
 impl Readiness {
     pub(super) async fn look(desk: &Desk, gateway: &dyn Gateway) -> Self {
         let generation = gateway.generation();
-        let of_sites = generation.sites.iter().map(|site| &site.config.upstream.value.endpoint);
-        let mut endpoints: Vec<_> = of_sites.collect();
-        endpoints.dedup();
+        let of_sites = generation.sites.iter().flat_map(|site| site.config.endpoints());
+        let mut seen = HashSet::new();
+        let endpoints: Vec<_> = of_sites.filter(|endpoint| seen.insert(*endpoint)).collect();
         let unreachable = desk.unreachable(&endpoints).await;
+        let states = gateway.endpoint_states();
         let sites = generation.sites.iter().map(|site| {
-            let endpoint = &site.config.upstream.value.endpoint;
-            SiteReadiness {
-                name: site.name(),
+            let endpoints = site.config.endpoints().into_iter().map(|endpoint| EndpointReadiness {
                 endpoint: endpoint.to_string(),
                 trouble: unreachable.get(endpoint).cloned(),
+                is_out: states.of(endpoint).is_out(),
+            });
+            let mut own = site.config.upstream.value.endpoints.iter();
+            SiteReadiness {
+                name: site.name(),
+                endpoints: endpoints.collect(),
+                is_ready: own.any(|member| !unreachable.contains_key(&member.endpoint)),
             }
         });
         Self {
@@ -54,7 +70,7 @@ impl Readiness {
 
     pub(super) fn is_ready(&self) -> bool {
         let is_serving = !self.is_draining && !self.listeners.is_empty() && !self.sites.is_empty();
-        is_serving && self.sites.iter().all(|site| site.trouble.is_none())
+        is_serving && self.sites.iter().all(|site| site.is_ready)
     }
 
     /// Why not, in words for people; the first reason.
@@ -65,20 +81,21 @@ impl Readiness {
         if self.listeners.is_empty() {
             return Some("no listener is open".to_owned());
         }
-        let site = self.sites.iter().find(|site| site.trouble.is_some())?;
+        let site = self.sites.iter().find(|site| !site.is_ready)?;
         Some(format!("the app of {} cannot be reached", site.name))
     }
 
     pub(super) fn json(&self) -> Value {
         let sites = self.sites.iter().map(|site| {
-            json!({
-                "site": site.name,
-                "endpoints": [{
-                    "endpoint": site.endpoint,
-                    "reachable": site.trouble.is_none(),
-                    "trouble": site.trouble,
-                }],
-            })
+            let endpoints = site.endpoints.iter().map(|one| {
+                json!({
+                    "endpoint": one.endpoint,
+                    "reachable": one.trouble.is_none(),
+                    "trouble": one.trouble,
+                    "left_out": one.is_out,
+                })
+            });
+            json!({ "site": site.name, "endpoints": endpoints.collect::<Vec<_>>() })
         });
         let failed = self.reloaded.last_refused.as_ref();
         json!({

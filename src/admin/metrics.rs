@@ -51,8 +51,10 @@ families! {
     EXCHANGE = "histogram" "mtls_gateway_exchange_duration_seconds" ["site"] "From the head of a request to the end of its response.";
     CONNECT = "histogram" "mtls_gateway_upstream_connect_duration_seconds" ["endpoint"] "Connecting to the app, where that succeeded.";
     FAILURES = "counter" "mtls_gateway_upstream_failures_total" ["endpoint"] "Requests to which the app gave no usable response.";
-    RETRIES = "counter" "mtls_gateway_upstream_retries_total" ["endpoint"] "Requests sent once more, after a reused connection had closed.";
+    RETRIES = "counter" "mtls_gateway_upstream_retries_total" ["endpoint"] "Requests sent once more: after a reused connection had closed, or by `retry`.";
+    LATE = "counter" "mtls_gateway_upstream_late_responses_total" ["endpoint"] "Responses that came when the caller had had its answer already, by `callback_budget`.";
     REACHABLE = "gauge" "mtls_gateway_upstream_reachable" ["site", "endpoint"] "Whether the app takes a connection now, 1 or 0.";
+    LEFT_OUT = "gauge" "mtls_gateway_upstream_left_out" ["site", "endpoint"] "Whether an endpoint failed too often and is left out for a while, 1 or 0.";
     LOST = "counter" "mtls_gateway_access_log_lines_dropped_total" ["why"] "Access lines that were not written: queue_full or write_failed.";
     RELOADS = "counter" "mtls_gateway_reloads_total" ["outcome"] "Reloads, applied or refused.";
     RELOADED = "gauge" "mtls_gateway_reload_last_successful" [] "Whether the last reload was applied, 1 or 0; 1 before the first.";
@@ -166,10 +168,21 @@ fn upstreams(text: &mut Text, look: &Snapshot) {
     for (name, endpoint) in &look.endpoints {
         text.sample(&RETRIES, &[name], endpoint.retries);
     }
+    text.begin(&LATE);
+    for (name, endpoint) in &look.endpoints {
+        text.sample(&LATE, &[name], endpoint.late);
+    }
+    let of_sites = || {
+        let sites = look.readiness.sites.iter();
+        sites.flat_map(|site| site.endpoints.iter().map(move |endpoint| (site, endpoint)))
+    };
     text.begin(&REACHABLE);
-    for site in &look.readiness.sites {
-        let is_reachable = u8::from(site.trouble.is_none());
-        text.sample(&REACHABLE, &[&site.name, &site.endpoint], is_reachable);
+    for (site, one) in of_sites() {
+        text.sample(&REACHABLE, &[&site.name, &one.endpoint], u8::from(one.trouble.is_none()));
+    }
+    text.begin(&LEFT_OUT);
+    for (site, one) in of_sites() {
+        text.sample(&LEFT_OUT, &[&site.name, &one.endpoint], u8::from(one.is_out));
     }
 }
 

@@ -23,6 +23,7 @@ use crate::generation::Generation;
 use crate::observe::access::Lost;
 use crate::observe::metrics::Metrics;
 use crate::observe::{Callers, Refusals, ReloadLog};
+use crate::upstream::EndpointStates;
 
 pub use door::{Door, OpenError, Place};
 pub use metrics::{FAMILIES, Family};
@@ -49,6 +50,9 @@ pub trait Gateway: Send + Sync + 'static {
     fn callers(&self) -> &Callers;
     /// What was counted.
     fn metrics(&self) -> &Metrics;
+
+    /// What is known of the endpoints of apps.
+    fn endpoint_states(&self) -> &EndpointStates;
     /// What became of reloads.
     fn reloads(&self) -> &ReloadLog;
     /// The access lines that were dropped.

@@ -55,8 +55,9 @@ impl Snapshot {
         for site in &generation.sites {
             // What nobody has asked for yet is shown with zeros.
             sites.entry(Arc::from(site.name())).or_default();
-            let endpoint = site.config.upstream.value.endpoint.to_string();
-            endpoints.entry(Arc::from(endpoint)).or_default();
+            for endpoint in site.config.endpoints() {
+                endpoints.entry(Arc::from(endpoint.to_string())).or_default();
+            }
         }
         let (now, clients) = (unix_now(), metrics.clients());
         Self {

@@ -111,6 +111,38 @@ const WORDS: &[Word] = &[
         fix: "call it `upstream`, in `[[site]]`",
     },
     Word {
+        names: &["LocationMatch", "route", "routes", "handle", "handle_path"],
+        ours: Some(("site.route", "")),
+        fix: "write a table `[[site.route]]` with `path` or `path_prefix`, and what to do in `action`",
+    },
+    Word {
+        names: &["return", "Redirect", "rewrite", "RewriteRule"],
+        ours: Some(("site.route", "action")),
+        fix: "write `action = \"respond\"`, `\"redirect\"` or `\"drop\"` (as `return 444`) in a `[[site.route]]`; a \
+              path is changed by `path_rewrite`",
+    },
+    Word {
+        names: &["add_header", "proxy_hide_header", "Header"],
+        ours: Some(("site.route", "response_headers_set")),
+        fix: "write `response_headers_set = [\"Name: value\"]` or `response_headers_remove` in a `[[site.route]]`",
+    },
+    Word {
+        names: &["proxy_set_header", "RequestHeader"],
+        ours: Some(("site.route", "request_headers_set")),
+        fix: "write `request_headers_set = [\"Name: value\"]` in a `[[site.route]]`; who the client is, the app is told \
+              without being asked",
+    },
+    Word {
+        names: &["error_page", "ErrorDocument"],
+        ours: Some(("site.answers", "body")),
+        fix: "write `body` in `[site.answers]`: one shape for all answers of the gateway's own",
+    },
+    Word {
+        names: &["AllowEncodedSlashes"],
+        ours: Some(("site", "encoded_slashes")),
+        fix: "write `encoded_slashes = \"keep\"` in `[[site]]`, which matters only where there are routes",
+    },
+    Word {
         // Outside of `[access_log]`, where it is a key.
         names: &["target"],
         ours: Some(("site", "upstream")),

@@ -46,10 +46,14 @@ pub const TABLES: &[TableSpec] = &[
     TableSpec { path: "site.client", many: false },
     TableSpec { path: "site.client.allow", many: true },
     TableSpec { path: "site.client.deny", many: true },
+    TableSpec { path: "site.route", many: true },
+    TableSpec { path: "site.route.allow", many: true },
+    TableSpec { path: "site.answers", many: false },
     TableSpec { path: "site.identity_headers", many: false },
     TableSpec { path: "site.tls", many: false },
     TableSpec { path: "site.timeouts", many: false },
     TableSpec { path: "site.limits", many: false },
+    TableSpec { path: "upstream", many: true },
     TableSpec { path: "access_log", many: false },
     TableSpec { path: "admin", many: false },
     TableSpec { path: "limits", many: false },
@@ -70,6 +74,7 @@ pub const KEYS: &[Key] = &[
     Key { table: "site", name: "client_ca", unset: Required(r#""ca/TencentQQAuthCA.crt""#) },
     Key { table: "site", name: "upstream", unset: Required(r#""http://127.0.0.1:8080""#) },
     Key { table: "site", name: "allow_plaintext_upstream", unset: Default("false") },
+    Key { table: "site", name: "encoded_slashes", unset: Default(r#""refuse""#) },
 
     Key { table: "site.client", name: "mode", unset: Default(r#""require""#) },
     Key { table: "site.client", name: "pinned_spki_sha256", unset: Optional(r#"["60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"]"#) },
@@ -109,6 +114,43 @@ pub const KEYS: &[Key] = &[
     Key { table: "site.client.deny", name: "fingerprint_sha256", unset: Optional(r#""9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08""#) },
     Key { table: "site.client.deny", name: "spki_sha256", unset: Optional(r#""60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752""#) },
 
+    Key { table: "site.route", name: "path", unset: Optional(r#""/callback""#) },
+    Key { table: "site.route", name: "path_prefix", unset: Optional(r#""/api""#) },
+    Key { table: "site.route", name: "methods", unset: Optional(r#"["POST"]"#) },
+    Key { table: "site.route", name: "mode", unset: Optional(r#""require""#) },
+    Key { table: "site.route", name: "action", unset: Default(r#""proxy""#) },
+    Key { table: "site.route", name: "upstream", unset: Optional(r#""http://127.0.0.1:9000""#) },
+    Key { table: "site.route", name: "path_rewrite", unset: Optional(r#""/v2""#) },
+    Key { table: "site.route", name: "request_headers_remove", unset: Optional(r#"["Authorization"]"#) },
+    Key { table: "site.route", name: "request_headers_set", unset: Optional(r#"["X-Route: callback"]"#) },
+    Key { table: "site.route", name: "response_headers_remove", unset: Optional(r#"["Server"]"#) },
+    Key { table: "site.route", name: "response_headers_set", unset: Optional(r#"["Cache-Control: no-store"]"#) },
+    Key { table: "site.route", name: "body_bytes_max", unset: Optional(r#""1MiB""#) },
+    Key { table: "site.route", name: "body_idle_timeout", unset: Optional(r#""30s""#) },
+    Key { table: "site.route", name: "response_header_timeout", unset: Optional(r#""60s""#) },
+    Key { table: "site.route", name: "exchange_timeout", unset: Optional(r#""5m""#) },
+    Key { table: "site.route", name: "status", unset: Optional("404") },
+    Key { table: "site.route", name: "content_type", unset: Optional(r#""application/json""#) },
+    Key { table: "site.route", name: "body", unset: Optional(r#"'{"request_id":"$request_id"}'"#) },
+    Key { table: "site.route", name: "location", unset: Optional(r#""https://www.example.com$path""#) },
+
+    Key { table: "site.route.allow", name: "san_dns", unset: Optional(r#""client.example.com""#) },
+    Key { table: "site.route.allow", name: "san_uri", unset: Optional(r#""spiffe://example.com/ns/*/sa/pay""#) },
+    Key { table: "site.route.allow", name: "san_email", unset: Optional(r#""*@example.com""#) },
+    Key { table: "site.route.allow", name: "san_ip", unset: Optional(r#""192.0.2.0/24""#) },
+    Key { table: "site.route.allow", name: "subject_cn", unset: Optional(r#""Example Client""#) },
+    Key { table: "site.route.allow", name: "subject_o", unset: Optional(r#""Example""#) },
+    Key { table: "site.route.allow", name: "subject_ou", unset: Optional(r#""Webhooks""#) },
+    Key { table: "site.route.allow", name: "issuer_cn", unset: Optional(r#""Example CA""#) },
+    Key { table: "site.route.allow", name: "issuer_dn", unset: Optional(r#""CN=Example CA,O=Example""#) },
+    Key { table: "site.route.allow", name: "serial", unset: Optional(r#""01A3F5""#) },
+    Key { table: "site.route.allow", name: "fingerprint_sha256", unset: Optional(r#""9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08""#) },
+    Key { table: "site.route.allow", name: "spki_sha256", unset: Optional(r#""60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752""#) },
+
+    Key { table: "site.answers", name: "body", unset: Optional(r#"'{"ErrorCode":$status,"ErrorInfo":"$message","RequestId":"$request_id"}'"#) },
+    Key { table: "site.answers", name: "content_type", unset: Default(r#""application/json""#) },
+    Key { table: "site.answers", name: "status", unset: Default(r#""own""#) },
+
     Key { table: "site.identity_headers", name: "formats", unset: Default(r#"["x_ssl"]"#) },
     Key { table: "site.identity_headers", name: "bytes_max", unset: Default(r#""16KiB""#) },
 
@@ -123,6 +165,8 @@ pub const KEYS: &[Key] = &[
     Key { table: "site.timeouts", name: "response_header_timeout", unset: Default(r#""60s""#) },
     Key { table: "site.timeouts", name: "exchange_timeout", unset: Default(r#""none""#) },
     Key { table: "site.timeouts", name: "upstream_idle_timeout", unset: Default(r#""1s""#) },
+    Key { table: "site.timeouts", name: "hold_timeout", unset: Default(r#""none""#) },
+    Key { table: "site.timeouts", name: "callback_budget", unset: Default(r#""none""#) },
 
     Key { table: "site.limits", name: "header_bytes_max", unset: Default(r#""32KiB""#) },
     Key { table: "site.limits", name: "header_count_max", unset: Default("100") },
@@ -130,6 +174,16 @@ pub const KEYS: &[Key] = &[
     Key { table: "site.limits", name: "streams_max", unset: Default("128") },
     Key { table: "site.limits", name: "sessions_max", unset: Default("4096") },
     Key { table: "site.limits", name: "upstream_idle_max", unset: Default("64") },
+    Key { table: "site.limits", name: "held_requests_max", unset: Default("1000") },
+
+    Key { table: "upstream", name: "name", unset: Required(r#""app""#) },
+    Key { table: "upstream", name: "endpoints", unset: Required(r#"["http://127.0.0.1:8080", "http://127.0.0.1:8081 weight=2", "unix:/run/app.sock backup"]"#) },
+    Key { table: "upstream", name: "balance", unset: Default(r#""least_connections""#) },
+    Key { table: "upstream", name: "connections_max", unset: Default(r#""unlimited""#) },
+    Key { table: "upstream", name: "failures_max", unset: Default("3") },
+    Key { table: "upstream", name: "ejection_time", unset: Default(r#""10s""#) },
+    Key { table: "upstream", name: "slow_start", unset: Default(r#""none""#) },
+    Key { table: "upstream", name: "retry", unset: Default(r#""unsent""#) },
 
     Key { table: "access_log", name: "target", unset: Default(r#""stderr""#) },
     Key { table: "access_log", name: "format", unset: Optional(r#""pattern""#) },
@@ -194,6 +248,11 @@ pub fn table(path: &str) -> Option<&'static TableSpec> {
 /// The tables that stand directly in the table of this path.
 pub fn tables_in(path: &str) -> impl Iterator<Item = &'static TableSpec> {
     TABLES.iter().filter(move |table| table.parent() == path && !table.path.is_empty())
+}
+
+/// The tables that no file can do without.
+pub fn needed() -> impl Iterator<Item = &'static TableSpec> {
+    ["listener", "site"].into_iter().filter_map(table)
 }
 
 /// The keys of the table of this path.

@@ -155,6 +155,6 @@ fn about(path: &Path, text: String) -> Report {
 
 /// The smallest useful file.
 fn smallest() -> String {
-    let tables = keys::tables_in("").filter(|table| table.many).map(keys::smallest);
+    let tables = keys::needed().map(keys::smallest);
     tables.collect::<Vec<_>>().join("\n\n")
 }

@@ -4,6 +4,7 @@
 //! [`model`](Config), `report` says what is wrong and `render` how that looks. Certificates and keys are
 //! read later, by the TLS layer, into the same [`Report`].
 
+mod canonical_path;
 mod foreign;
 pub mod keys;
 mod load;
@@ -21,12 +22,15 @@ mod tests;
 mod units;
 mod unknown;
 
+pub use canonical_path::{Ambiguous, CanonicalPath};
 pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
 pub use model::{
-    AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Admin, CaHints,
-    Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint, ExtendedKeyUsage, IdentityFormat,
-    IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, OnDoubt, Quoted, Runtime, Sandbox,
-    ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream, Warnings,
+    AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Action, Admin,
+    Answers, Balance, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint,
+    ExtendedKeyUsage, HashKey, HeaderRules, IdentityFormat, IdentityHeaders, Legacy, Limits,
+    Listener, Log, LogFormat, Member, OnDoubt, Piece, Proxy, Quoted, Retry, Route, RouteClient,
+    RoutePath, Runtime, Sandbox, ServerName, Site, SiteLimits, Template, Timeouts, Tls, TlsVersion,
+    Upstream, Warnings,
 };
 pub use path::{is_credential, is_missing_credential};
 pub use render::{Palette, Rendered};

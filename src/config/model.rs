@@ -14,14 +14,20 @@ use super::path::is_credential;
 use super::report::{Located, Source};
 
 mod access_log;
+mod answers;
 mod client;
+mod route;
+mod upstream;
 
 pub use access_log::{
     AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Quoted,
 };
+pub use answers::{Answers, Piece, Template};
 pub use client::{
     CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt,
 };
+pub use route::{Action, HeaderRules, Proxy, Route, RouteClient, RoutePath};
+pub use upstream::{Balance, Endpoint, HashKey, Member, Retry, Upstream};
 
 /// One whole `gateway.toml`.
 #[derive(Debug)]
@@ -149,7 +155,13 @@ pub struct Site {
     /// keys instead.
     pub client_ca: Vec<Located<PathBuf>>,
     /// The app.
-    pub upstream: Located<Upstream>,
+    pub upstream: Located<Arc<Upstream>>,
+    /// Whether encoded slashes in a path are bytes like others; without it, a site with routes refuses them.
+    pub encoded_slashes: bool,
+    /// `[[site.route]]` in the order of the file, and at the end the site itself, which takes every request.
+    pub routes: Vec<Located<Route>>,
+    /// `[site.answers]`
+    pub answers: Answers,
     /// `[site.client]`
     pub client: Client,
     /// `[site.identity_headers]`
@@ -173,6 +185,27 @@ impl Site {
     pub fn tls_version_max(&self) -> TlsVersion {
         if self.client.accepts(Legacy::Rsa1024) { TlsVersion::V1_2 } else { TlsVersion::V1_3 }
     }
+
+    /// Where its requests may go, its own app's endpoints first; none twice.
+    pub fn endpoints(&self) -> Vec<&Endpoint> {
+        let routed = self.routes.iter().filter_map(|route| match &route.value.action {
+            Action::Proxy(proxy) => Some(&proxy.upstream),
+            _ => None,
+        });
+        let members = std::iter::once(&self.upstream).chain(routed);
+        let mut endpoints: Vec<&Endpoint> = Vec::new();
+        for member in members.flat_map(|upstream| &upstream.value.endpoints) {
+            if !endpoints.contains(&&member.endpoint) {
+                endpoints.push(&member.endpoint);
+            }
+        }
+        endpoints
+    }
+
+    /// The routes that the file writes.
+    pub fn written_routes(&self) -> &[Located<Route>] {
+        self.routes.split_last().map_or(&[], |(_, written)| written)
+    }
 }
 
 /// A name that a site answers to.
@@ -192,39 +225,6 @@ impl fmt::Display for ServerName {
             Self::Exact(name) => f.write_str(name),
             Self::Wildcard(parent) => write!(f, "*.{parent}"),
             Self::Address(address) => write!(f, "{address}"),
-        }
-    }
-}
-
-/// `upstream = "..."`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upstream {
-    /// Where to connect.
-    pub endpoint: Endpoint,
-    /// Put before every request path; empty, or starts with `/` and does not end with one.
-    pub base: String,
-}
-
-/// One address of an app.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Endpoint {
-    /// `http://host:port`
-    Tcp {
-        /// A name or an address literal, IPv6 without brackets.
-        host: String,
-        /// The port, 80 where none is written.
-        port: u16,
-    },
-    /// `unix:/path`
-    Unix(PathBuf),
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { host, port } if host.contains(':') => write!(f, "http://[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(f, "http://{host}:{port}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
@@ -313,6 +313,10 @@ pub struct Timeouts {
     pub exchange_timeout: Option<Duration>,
     /// How long an unused upstream connection is kept.
     pub upstream_idle_timeout: Duration,
+    /// How long a request waits for an app that cannot be connected; `None` does not wait.
+    pub hold_timeout: Option<Duration>,
+    /// Within which the caller wants its whole answer; the other lengths are cut to it. `None` sets no limit.
+    pub callback_budget: Option<Duration>,
 }
 
 /// `[site.limits]`
@@ -330,4 +334,6 @@ pub struct SiteLimits {
     pub sessions_max: usize,
     /// Unused upstream connections that each worker keeps.
     pub upstream_idle_max: usize,
+    /// Requests that wait in each worker for an app that cannot be connected.
+    pub held_requests_max: usize,
 }

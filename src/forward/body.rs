@@ -95,7 +95,8 @@ impl Progress {
 
 /// A request's body on its way to the upstream.
 pub struct RequestBody {
-    incoming: Incoming,
+    /// `None` is a body without a byte.
+    incoming: Option<Incoming>,
     progress: Rc<Progress>,
     bytes: Rc<Cell<u64>>,
     bytes_max: Option<u64>,
@@ -116,7 +117,24 @@ impl RequestBody {
         expectation: Option<Pin<Box<dyn Future<Output = ()>>>>,
     ) -> Self {
         let stall = Stall::new(idle);
-        Self { incoming, progress, bytes, bytes_max, stall, expectation }
+        Self { incoming: Some(incoming), progress, bytes, bytes_max, stall, expectation }
+    }
+
+    /// The body of a request that has none.
+    pub(super) fn empty() -> Self {
+        let progress = Progress {
+            moved: Cell::new(Instant::now()),
+            ended: Cell::new(true),
+            waits_for_client: Cell::new(false),
+        };
+        Self {
+            incoming: None,
+            progress: Rc::new(progress),
+            bytes: Rc::default(),
+            bytes_max: None,
+            stall: Stall::new(Duration::ZERO),
+            expectation: None,
+        }
     }
 }
 
@@ -133,7 +151,10 @@ impl Body for RequestBody {
             ready!(expectation.as_mut().poll(cx));
             this.expectation = None;
         }
-        let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(cx) else {
+        let Some(incoming) = &mut this.incoming else {
+            return Poll::Ready(None);
+        };
+        let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(cx) else {
             this.progress.waits_for_client.set(true);
             ready!(this.stall.poll(cx));
             return Poll::Ready(Some(Err(BodyError::Idle(this.stall.limit))));
@@ -167,19 +188,19 @@ impl Body for RequestBody {
             },
         };
         // On HTTP/2 the end may come in a frame of its own, which nobody asks for once the length is reached.
-        let hint = this.incoming.size_hint();
-        if this.incoming.is_end_stream() || hint.exact() == Some(0) {
+        let hint = incoming.size_hint();
+        if incoming.is_end_stream() || hint.exact() == Some(0) {
             this.progress.ended.set(true);
         }
         Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.incoming.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

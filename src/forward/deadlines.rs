@@ -14,22 +14,29 @@ use super::body::Progress;
 pub(super) struct Deadlines<'a> {
     pub(super) started: Instant,
     pub(super) timeouts: &'a Timeouts,
+    /// When the caller needs an answer, and how long that was.
+    pub(super) due: Option<(Instant, Duration)>,
 }
 
 impl Deadlines<'_> {
     /// Waits until one has passed; how long it was.
     pub(super) async fn passed(&self, progress: &Progress) -> Duration {
         let (at, _) = self.next(progress);
-        let mut timer = pin!(sleep_until(at));
+        let mut timer = pin!(sleep_until(self.look_at(at)));
         loop {
             timer.as_mut().await;
-            // The body has moved since the timer was set; it is moved on only now.
+            // The body may have moved, or come to its end, since the timer was set; it is moved on only now.
             let (at, limit) = self.next(progress);
             if at <= Instant::now() {
                 return limit;
             }
-            timer.as_mut().reset(at);
+            timer.as_mut().reset(self.look_at(at));
         }
+    }
+
+    /// When to look again: in time for a body that comes to its end at once.
+    fn look_at(&self, at: Instant) -> Instant {
+        at.min(Instant::now() + self.timeouts.response_header_timeout)
     }
 
     fn next(&self, progress: &Progress) -> (Instant, Duration) {
@@ -43,9 +50,8 @@ impl Deadlines<'_> {
         } else {
             (progress.moved.get() + idle, idle)
         };
-        match self.timeouts.exchange_timeout {
-            Some(limit) if self.started + limit < at => (self.started + limit, limit),
-            _ => (at, limit),
-        }
+        let whole = self.timeouts.exchange_timeout.map(|limit| (self.started + limit, limit));
+        let ends = [Some((at, limit)), whole, self.due].into_iter().flatten();
+        ends.min_by_key(|(at, _)| *at).unwrap_or((at, limit))
     }
 }

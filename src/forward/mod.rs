@@ -1,5 +1,5 @@
-//! From the request of a connection to its response. [`exchange`] begins and ends it; `forward`, below,
-//! is the path of a request in order, and each of its steps is a file beside this one.
+//! From the request of a connection to its response. [`exchange`] begins and ends it; `reply_to` and `forward`,
+//! below, are the path of a request in order, and each of its steps is a file beside this one.
 
 mod body;
 mod deadlines;
@@ -8,6 +8,8 @@ mod outgoing;
 mod reply;
 mod request;
 mod response;
+mod route;
+mod sending;
 mod watched;
 
 use std::net::SocketAddr;
@@ -15,22 +17,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
-use crate::config::{self, AccessFormat, AccessTarget, ServerName};
+use crate::config::{self, AccessFormat, AccessTarget, Action, Proxy, Route, ServerName, Timeouts};
 use crate::generation::{Generation, Site};
 use crate::observe::access::Record;
 use crate::observe::metrics::SiteCounters;
 use crate::observe::{AccessLine, AccessLog, Exchange, ExchangeFacts, Outcome, RequestId};
-use crate::policy::{self, Reason, Verdict};
-use crate::upstream::{Failure, Options, SendError, Upstreams};
+use crate::policy::{self, Permit, Reason, Verdict};
+use crate::upstream::{Lease, Upstreams};
 
 pub use body::{BodyError, RequestBody};
 pub use headers::client_identity::{ClientIdentityHeaders, TooLong};
@@ -39,7 +41,7 @@ pub use reply::Answer;
 pub use watched::WatchedBody;
 
 use body::{Progress, ResponseBody};
-use deadlines::Deadlines;
+use sending::Sending;
 
 /// How long a client that expects `100 Continue` is kept waiting for an app that says nothing.
 const EXPECTATION_TIMEOUT: Duration = Duration::from_secs(1);
@@ -62,10 +64,8 @@ pub struct Caller {
     pub counters: Arc<SiteCounters>,
     /// Where its access lines go.
     pub access_log: Rc<AccessLog>,
-    /// The site's first name and the app's address, as access lines tell them.
+    /// The site's first name, as access lines tell it.
     pub site_name: Arc<str>,
-    /// See `site_name`.
-    pub endpoint: Arc<str>,
 }
 
 impl Caller {
@@ -101,63 +101,89 @@ impl Caller {
 }
 
 /// Serves one request. `lost` is why the caller is not trusted any more; then it gets an answer that says so.
-/// `on_end` runs when the exchange is over, however it ends.
+/// The client has waited for `head_start` already, for its handshake. `on_end` runs when the exchange is over, however it ends.
 pub async fn exchange(
     caller: Rc<Caller>,
     lost: Option<Reason>,
     request: Request<Incoming>,
+    head_start: Duration,
     on_end: impl FnOnce() + 'static,
-) -> Response<WatchedBody> {
+) -> Result<Response<WatchedBody>, Dropped> {
     let version = request.version();
     let exchange = begin(&caller, &request, on_end);
+    let since = exchange.started().checked_sub(head_start).unwrap_or(exchange.started());
     let progress = Rc::new(Progress::of(request.body()));
-    let forwarded = match lost {
-        None => forward(&caller, &exchange, request, &progress).await,
+    let replied = match lost {
+        None => reply_to(&caller, &exchange, request, &progress, since).await,
         Some(reason) => {
             let cause = format!("the connection is not trusted any more: {reason}");
             Err(Denied::new(Answer::NotTrusted(reason), cause))
         }
     };
-    let mut response = answer(&caller, exchange, forwarded, &progress, version);
+    let mut response = match replied {
+        Ok(Reply::Nothing) => {
+            exchange.ended(Outcome::Dropped);
+            return Err(Dropped);
+        }
+        replied => answer(&caller, exchange, replied, &progress, version),
+    };
     if version < Version::HTTP_2 && !progress.ended.get() {
         // What is left of the request's body is not waited for, so the connection cannot go on; the client
         // is told (RFC 9110 section 10.1.1).
         let headers = response.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let idle = caller.site.config.timeouts.body_idle_timeout;
-    let limit = (version >= Version::HTTP_2).then_some(idle);
-    response.map(|body| WatchedBody::new(body, limit))
+    let watched = version >= Version::HTTP_2;
+    Ok(response.map(|(body, idle)| WatchedBody::new(body, watched.then_some(idle))))
 }
 
-/// The response as the client gets it, the app's or the gateway's own.
+/// A request whose route says to close without an answer: HTTP/1.1 loses the connection, HTTP/2 the stream.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the route of the request says to close without an answer")]
+pub struct Dropped;
+
+/// What a route makes of a request.
+enum Reply<'a> {
+    /// The app's response, the connection that it comes from, and how long to wait for the rest.
+    OfApp(Response<Incoming>, Lease<RequestBody>, &'a Timeouts),
+    /// The route's own, and what it is called in the log.
+    OfRoute(Response<Bytes>, &'static str),
+    /// The connection is closed.
+    Nothing,
+}
+
+/// The response as the client gets it, and how long its body may stand still.
 fn answer(
     caller: &Caller,
     exchange: Exchange,
-    forwarded: Result<Forwarded, Denied>,
+    replied: Result<Reply<'_>, Denied>,
     progress: &Rc<Progress>,
     version: Version,
-) -> Response<ResponseBody> {
-    match forwarded {
-        Ok((response, lease)) => {
+) -> Response<(ResponseBody, Duration)> {
+    let (response, code) = match replied {
+        Ok(Reply::OfApp(response, lease, timeouts)) => {
             let (head, incoming) = response.into_parts();
             exchange.responded(head.status);
-            let timeouts = &caller.site.config.timeouts;
             let (idle, limit) = (timeouts.body_idle_timeout, timeouts.exchange_timeout);
             let body =
                 ResponseBody::upstream(exchange, incoming, lease, Rc::clone(progress), idle, limit);
-            Response::from_parts(head, body)
+            return Response::from_parts(head, (body, idle));
         }
+        Ok(Reply::OfRoute(response, code)) => (response, Some(code)),
+        Ok(Reply::Nothing) => (Response::new(Bytes::new()), None),
         Err(Denied { answer, cause, is_read }) => {
-            let (status, code, _) = answer.parts();
-            exchange.responded(status);
+            let (_, code, _) = answer.parts();
             exchange.set_cause(&cause);
-            if is_read {
-                exchange.ended(Outcome::Answered(code));
-            }
-            answer.response(exchange.id(), version).map(|bytes| ResponseBody::own(exchange, bytes))
+            let response = answer.response(exchange.id(), &caller.site.config.answers, version);
+            (response, is_read.then_some(code))
         }
+    };
+    exchange.responded(response.status());
+    if let Some(code) = code {
+        exchange.ended(Outcome::Answered(code));
     }
+    let idle = caller.site.config.timeouts.body_idle_timeout;
+    response.map(|bytes| (ResponseBody::own(exchange, bytes), idle))
 }
 
 /// A request that got the gateway's own answer.
@@ -175,15 +201,14 @@ impl Denied {
     }
 }
 
-type Forwarded = (Response<Incoming>, crate::upstream::Lease<RequestBody>);
-
-/// The path of a request.
-async fn forward(
-    caller: &Caller,
+/// The path of a request, until its route is known.
+async fn reply_to<'a>(
+    caller: &'a Caller,
     exchange: &Exchange,
     request: Request<Incoming>,
     progress: &Rc<Progress>,
-) -> Result<Forwarded, Denied> {
+    since: Instant,
+) -> Result<Reply<'a>, Denied> {
     let site = &caller.site.config;
     // On HTTP/1.1 the HTTP library counts by itself.
     let (count, max) = (request.headers().len(), site.limits.header_count_max);
@@ -202,26 +227,62 @@ async fn forward(
         let cause = foreign_host(host.name, site);
         return Err(Denied::new(Answer::Misdirected, cause));
     }
+    let (route, path) = route::choose(site, &request)?;
     // What such a client may do.
-    let permit = policy::judge(&site.client, &caller.verdict)
+    let permit = policy::judge(&site.client, &route.client, &caller.verdict)
         .map_err(|denial| Denied::new(Answer::NotAllowed, denial.to_string()))?;
-    if let (Some(length), Some(max)) =
-        (request.body().size_hint().exact(), site.limits.body_bytes_max)
+    if let (Some(length), Some(max)) = (request.body().size_hint().exact(), route.body_bytes_max)
         && length > max
     {
         let cause = format!("a body of {length} bytes; the ceiling is {max}");
         return Err(Denied::new(Answer::BodyTooLarge, cause));
     }
-    // The request as the app gets it.
+    let proxy = match &route.action {
+        Action::Proxy(proxy) => proxy,
+        own => {
+            let target = route::target(path.as_deref(), request.uri());
+            return route::reply(own, exchange.id(), host.name, &target);
+        }
+    };
     let authority = host.authority.to_owned();
+    let asked = Asked { authority, path, request, permit, since };
+    forward(caller, exchange, route, proxy, asked, progress).await
+}
+
+/// A request that may go to an app.
+struct Asked {
+    authority: String,
+    /// The path as its route has judged it; `None` is the path as it came.
+    path: Option<String>,
+    request: Request<Incoming>,
+    permit: Permit,
+    /// Since when the caller waits.
+    since: Instant,
+}
+
+/// The path of a request to an app and back.
+async fn forward<'a>(
+    caller: &'a Caller,
+    exchange: &Exchange,
+    route: &'a Route,
+    proxy: &Proxy,
+    asked: Asked,
+    progress: &Rc<Progress>,
+) -> Result<Reply<'a>, Denied> {
+    let Asked { authority, path, request, permit, since } = asked;
+    let upstream = &proxy.upstream.value;
+    // The request as the app gets it.
     let (mut head, incoming) = request.into_parts();
     let is_http1 = head.version < Version::HTTP_2;
-    head.uri = outgoing::upstream_target(&site.upstream.value.base, &head.uri)?;
+    let path = route::rewritten(route, proxy, path);
+    let target = route::target(path.as_deref(), &head.uri);
+    head.uri = outgoing::upstream_target(&upstream.base, &target)?;
     head.version = Version::HTTP_11;
     headers::hop_by_hop::strip(&mut head.headers);
     headers::strip_reserved(&mut head.headers);
     outgoing::set_host(&mut head.headers, &authority)?;
     outgoing::join_cookies(&mut head.headers);
+    headers::apply(&proxy.request_headers, &mut head.headers);
     let peer = caller.peer.ip();
     headers::forwarded::set(&mut head.headers, peer, &authority, exchange.id());
     caller
@@ -243,8 +304,8 @@ async fn forward(
         incoming,
         Rc::clone(progress),
         exchange.request_bytes(),
-        site.limits.body_bytes_max,
-        site.timeouts.body_idle_timeout,
+        route.body_bytes_max,
+        route.timeouts.body_idle_timeout,
         expectation,
     );
     let mut request = Request::from_parts(head, body);
@@ -256,23 +317,11 @@ async fn forward(
         });
     }
     // Send it, and wait for the head of the response.
-    let endpoint = &site.upstream.value.endpoint;
-    exchange.set_upstream(&caller.endpoint);
-    let sent = caller.upstreams.send(permit, endpoint, Options::from(site), request);
-    let deadlines = Deadlines { started: exchange.started(), timeouts: &site.timeouts };
-    let (mut response, lease) = tokio::select! {
-        sent = sent => sent.map_err(|error| upstream_denied(&error))?,
-        late = deadlines.passed(progress) => {
-            let error = SendError::timeout(endpoint, Failure::ResponseTimeout, late);
-            caller.upstreams.failed(endpoint);
-            return Err(upstream_denied(&error));
-        }
-    };
-    response::check(&mut response).map_err(|cause| {
-        caller.upstreams.failed(endpoint);
-        upstream_denied(&SendError::invalid_response(endpoint, cause))
-    })?;
-    Ok((response, lease))
+    let sending = Sending { caller, exchange, route, upstream, progress, since };
+    let (mut response, lease) = sending.send(permit, request).await?;
+    response::check(&mut response).map_err(|cause| sending.invalid(cause))?;
+    headers::apply(&proxy.response_headers, response.headers_mut());
+    Ok(Reply::OfApp(response, lease, &route.timeouts))
 }
 
 /// Why a host is answered with 421, and what would have been right.
@@ -304,49 +353,4 @@ fn begin(
     let counters = Arc::clone(&caller.counters);
     let facts = ExchangeFacts { id, method: method.clone(), line, counters };
     Exchange::begin(facts, on_end)
-}
-
-/// The answer for what went wrong on the way to the upstream and back.
-fn upstream_denied(error: &SendError) -> Denied {
-    if error.failure != Failure::RequestBody {
-        warn!(target: "upstream", endpoint = error.endpoint, cause = error.cause, "an upstream failed");
-    }
-    let answer = match error.failure {
-        Failure::Unreachable => Answer::UpstreamUnreachable,
-        Failure::Closed => Answer::UpstreamClosed,
-        Failure::InvalidResponse => Answer::UpstreamInvalid,
-        Failure::ConnectTimeout | Failure::ResponseTimeout => Answer::UpstreamTimeout,
-        Failure::RequestBody => match body_error(error) {
-            Some(BodyError::TooLarge(_)) => Answer::BodyTooLarge,
-            Some(BodyError::Idle(_)) => Answer::RequestTimeout,
-            _ => Answer::BadRequest,
-        },
-    };
-    let is_read = !matches!(body_error(error), Some(BodyError::Broken(error)) if is_gone(error));
-    Denied { is_read, ..Denied::new(answer, error.cause.as_str()) }
-}
-
-/// Whether the client closed, rather than sent what cannot be understood.
-fn is_gone(error: &hyper::Error) -> bool {
-    use std::io::ErrorKind as K;
-    let io = std::error::Error::source(error).and_then(|source| source.downcast_ref());
-    error.is_incomplete_message()
-        || error.is_closed()
-        || io.map(std::io::Error::kind).is_some_and(|kind| {
-            matches!(
-                kind,
-                K::UnexpectedEof | K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe
-            )
-        })
-}
-
-fn body_error(error: &SendError) -> Option<&BodyError> {
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        if let Some(error) = inner.downcast_ref() {
-            return Some(error);
-        }
-        source = inner.source();
-    }
-    None
 }

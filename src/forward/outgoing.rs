@@ -1,7 +1,6 @@
 //! The request as the app gets it, beside its headers: target, host, cookies, and where its body ends.
 
 use http::header::{self, HeaderValue};
-use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -9,9 +8,8 @@ use hyper::body::Incoming;
 use super::Denied;
 use super::reply::Answer;
 
-/// The target as the app gets it: the path untouched, behind the upstream's base.
-pub(super) fn upstream_target(base: &str, uri: &Uri) -> Result<Uri, Denied> {
-    let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+/// A target as the app gets it, behind the upstream's base.
+pub(super) fn upstream_target(base: &str, target: &str) -> Result<Uri, Denied> {
     let target = match target {
         "*" => target.to_owned(),
         // An absolute-form target may have a query and no path.

@@ -5,10 +5,13 @@
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
-use http::{Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, Response, StatusCode, Version};
 
+use crate::config::{Answers, Piece, Template};
 use crate::observe::RequestId;
 use crate::policy::Reason;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// An answer of the gateway itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub enum Answer {
     NotAllowed,
     /// Let in when the connection began, and not trusted any more.
     NotTrusted(Reason),
+    /// A path that servers read in different ways, where routes depend on it.
+    AmbiguousPath,
     /// A method that the gateway does not forward.
     MethodNotAllowed,
     /// The request's body stood still for too long.
@@ -39,6 +44,8 @@ pub enum Answer {
     IdentityTooLarge,
     /// The app cannot be reached.
     UpstreamUnreachable,
+    /// The app has all the connections that it may have.
+    UpstreamBusy,
     /// The app closed the connection without an answer.
     UpstreamClosed,
     /// The app's answer cannot be understood.
@@ -49,11 +56,12 @@ pub enum Answer {
 
 impl Answer {
     /// Every answer, for documentation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::PlainHttp,
         Self::NotAllowed,
         Self::NotTrusted(Reason::Expired),
+        Self::AmbiguousPath,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::BodyTooLarge,
@@ -63,6 +71,7 @@ impl Answer {
         Self::HeaderTooLarge,
         Self::IdentityTooLarge,
         Self::UpstreamUnreachable,
+        Self::UpstreamBusy,
         Self::UpstreamClosed,
         Self::UpstreamInvalid,
         Self::UpstreamTimeout,
@@ -86,6 +95,11 @@ impl Answer {
             Self::NotTrusted(_) => {
                 (S::FORBIDDEN, "not-trusted", "this client is not trusted any more")
             }
+            Self::AmbiguousPath => (
+                S::BAD_REQUEST,
+                "ambiguous-path",
+                "the request's path can be read in more than one way",
+            ),
             Self::MethodNotAllowed => {
                 (S::METHOD_NOT_ALLOWED, "method-not-allowed", "this method is not forwarded")
             }
@@ -118,6 +132,9 @@ impl Answer {
             ),
             Self::UpstreamUnreachable => {
                 (S::BAD_GATEWAY, "upstream-unreachable", "the app cannot be reached")
+            }
+            Self::UpstreamBusy => {
+                (S::SERVICE_UNAVAILABLE, "upstream-busy", "the app takes no more requests now")
             }
             Self::UpstreamClosed => (
                 S::BAD_GATEWAY,
@@ -158,7 +175,7 @@ impl Answer {
         )
     }
 
-    /// The body.
+    /// The gateway's own body, for where no site is known.
     pub fn body(self, id: RequestId) -> String {
         let (_, code, message) = self.parts();
         let reason = match self {
@@ -171,14 +188,36 @@ impl Answer {
         )
     }
 
-    /// The response, for a request of the given version.
-    pub(super) fn response(self, id: RequestId, version: Version) -> Response<Bytes> {
-        let (status, ..) = self.parts();
-        let mut response = Response::new(Bytes::from(self.body(id)));
-        *response.status_mut() = status;
+    /// The body in a site's own words.
+    fn rendered(self, template: &Template, id: RequestId) -> String {
+        let (status, code, message) = self.parts();
+        template.render(|place| match place {
+            Piece::RequestId => id.to_string().into(),
+            Piece::Status => status.as_str().to_owned().into(),
+            Piece::Code => code.into(),
+            Piece::Message => message.into(),
+            Piece::Reason => match self {
+                Self::NotTrusted(reason) => reason.to_string().into(),
+                _ => "".into(),
+            },
+            // The configuration lets no other into such a text.
+            _ => "".into(),
+        })
+    }
+
+    /// The response as a site words it, for a request of the given version.
+    pub fn response(self, id: RequestId, answers: &Answers, version: Version) -> Response<Bytes> {
+        let (own, ..) = self.parts();
+        let body = match &answers.body {
+            Some(template) => self.rendered(template, id),
+            None => self.body(id),
+        };
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = answers.status.unwrap_or(own);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(CONTENT_TYPE, answers.content_type.clone());
+        name_request(headers, id);
+        if own == StatusCode::METHOD_NOT_ALLOWED {
             // RFC 9110 section 15.5.6 wants the methods that would do; the app decides on all others.
             let others = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
             headers.insert(http::header::ALLOW, others);
@@ -187,5 +226,12 @@ impl Answer {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+}
+
+/// Says in an answer of the gateway which exchange it belongs to.
+pub(super) fn name_request(headers: &mut HeaderMap, id: RequestId) {
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        headers.insert(REQUEST_ID, id);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::config::{Client, Located, Rule};
+use crate::config::{Client, Located, Route, Rule};
 use crate::identity::{Claims, timestamp_text};
 use crate::tls::revocation::ListFacts;
 
@@ -69,13 +69,24 @@ fn of_site(old: &Site, new: &Site, changes: &mut Vec<String>) {
     sets("allow", &rules(&a.client.allow), &rules(&b.client.allow), &mut found);
     sets("deny", &rules(&a.client.deny), &rules(&b.client.deny), &mut found);
     if a.upstream.value != b.upstream.value {
-        let (old, new) = (&a.upstream.value, &b.upstream.value);
-        found.push(format!(
-            "upstream {}{} in place of {}{}",
-            new.endpoint, new.base, old.endpoint, old.base
-        ));
+        let (old, new) = (a.upstream.value.shown(), b.upstream.value.shown());
+        found.push(match old == new {
+            true => format!("upstream {new} changed"),
+            false => format!("upstream {new} in place of {old}"),
+        });
     }
+    let (old_routes, new_routes) = (a.written_routes(), b.written_routes());
+    let routes = |routes: &[Located<Route>]| {
+        routes.iter().map(|route| route.value.to_string()).collect::<BTreeSet<_>>()
+    };
+    let told = found.len();
+    sets("route", &routes(old_routes), &routes(new_routes), &mut found);
+    // Their order, or what their lines do not show.
+    let is_told = found.len() > told;
     for (what, is_other) in [
+        ("[[site.route]]", !is_told && old_routes != new_routes),
+        ("[site.answers]", a.answers != b.answers),
+        ("encoded_slashes", a.encoded_slashes != b.encoded_slashes),
         ("[site.client]", without_rules(&a.client) != without_rules(&b.client)),
         ("[site.identity_headers]", a.identity_headers != b.identity_headers),
         ("[site.tls]", a.tls != b.tls),

@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::config::{Member, Upstream};
+
 use super::access::{AccessLog, Record};
 use super::metrics::SiteCounters;
 use tokio::time::Instant;
@@ -38,6 +40,8 @@ pub enum Outcome {
     Answered(&'static str),
     /// The upstream's response was cut short; what happened.
     Truncated(String),
+    /// Closed without an answer, as its route says.
+    Dropped,
     /// The client went away, or its connection broke, before the end.
     Aborted,
 }
@@ -53,6 +57,9 @@ pub struct ExchangeFacts {
     /// Where it is counted.
     pub counters: Arc<SiteCounters>,
 }
+
+/// The place among an upstream's endpoints of the one that is tried.
+pub type Chosen = Rc<Cell<Option<usize>>>;
 
 /// What is known for the access line, and where to send it.
 pub struct AccessLine {
@@ -73,6 +80,7 @@ pub struct Exchange {
     first_byte: Cell<Option<Instant>>,
     request_bytes: Rc<Cell<u64>>,
     response_bytes: Cell<u64>,
+    upstream: RefCell<Option<(Arc<Upstream>, Chosen)>>,
     outcome: RefCell<Outcome>,
     on_end: Option<Box<dyn FnOnce()>>,
 }
@@ -91,6 +99,7 @@ impl Exchange {
             first_byte: Cell::new(None),
             request_bytes: Rc::default(),
             response_bytes: Cell::new(0),
+            upstream: RefCell::default(),
             outcome: RefCell::new(Outcome::Aborted),
             on_end: Some(Box::new(on_end)),
         }
@@ -111,11 +120,16 @@ impl Exchange {
         Rc::clone(&self.request_bytes)
     }
 
-    /// Notes the endpoint that serves it.
-    pub fn set_upstream(&self, endpoint: &Arc<str>) {
-        if let Some(line) = &mut *self.line.borrow_mut() {
-            line.record.upstream = Some(Arc::clone(endpoint));
-        }
+    /// Notes the app that serves it, and the place where it stands which of its endpoints is tried.
+    pub fn set_upstream(&self, upstream: Arc<Upstream>, chosen: Chosen) {
+        self.upstream.replace(Some((upstream, chosen)));
+    }
+
+    /// The endpoint that was tried last.
+    pub fn endpoint(&self) -> Option<Member> {
+        let upstream = self.upstream.borrow();
+        let (upstream, chosen) = upstream.as_ref()?;
+        upstream.endpoints.get(chosen.get()?).cloned()
     }
 
     /// Notes what went wrong, for the log only.
@@ -174,6 +188,7 @@ impl Drop for Exchange {
             Outcome::Complete => ("complete", ""),
             Outcome::Answered(code) => ("answered", *code),
             Outcome::Truncated(_) => ("truncated", ""),
+            Outcome::Dropped => ("dropped", ""),
             Outcome::Aborted => ("aborted", ""),
         };
         if let Outcome::Truncated(cause) = &*outcome
@@ -188,6 +203,7 @@ impl Drop for Exchange {
         record.first_byte = self.first_byte.get().map(since);
         record.request_bytes = self.request_bytes.get();
         record.response_bytes = self.response_bytes.get();
+        record.upstream = self.endpoint().map(|member| member.shown);
         log.send(record);
     }
 }

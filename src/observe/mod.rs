@@ -14,7 +14,7 @@ pub mod terminal;
 
 pub use access::AccessLog;
 pub use callers::{CHANGES, Callers, Change, Face, IdentityChange};
-pub use exchange::{AccessLine, Exchange, ExchangeFacts, Outcome, RequestId};
+pub use exchange::{AccessLine, Chosen, Exchange, ExchangeFacts, Outcome, RequestId};
 pub use expiry::{ExpiryEvent, days_left};
 pub use log_lines::LogLines;
 pub use refusal::{ConnectionFacts, RefusalEvent};

@@ -13,7 +13,7 @@ pub use expiry::{Stage, remark};
 pub use refusal::{Reason, Refusal};
 pub use verdict::{Failed, LetIn, Verdict, let_in, lets_in};
 
-use crate::config::{Client, ClientMode, Located, Rule};
+use crate::config::{Client, ClientMode, Located, RouteClient, Rule};
 use crate::identity::Claims;
 
 /// The proof that a request was judged by its client's verdict and may be forwarded, once.
@@ -32,6 +32,9 @@ pub enum Denial {
     /// No rule of `allow` does: the closest one, and what differed.
     #[error("no rule of `allow` fits it; the closest is {0}")]
     NotAllowed(String),
+    /// No rule of the route's `allow` does, although the site lets it in: the closest one, and what differed.
+    #[error("no rule of the route's `allow` fits it; the closest is {0}")]
+    NotOnThisRoute(String),
     /// The client is not verified, and the site's `mode` lets no such client in.
     #[error("its verdict is {0}, and `mode = \"{mode}\"`", mode = .1.as_str())]
     Unverified(String, ClientMode),
@@ -47,6 +50,10 @@ impl Denial {
             }
             Self::NotAllowed(_) => {
                 "if this client is to be let in, add to `allow` in `[site.client]` a rule that fits its \
+                 certificate, or widen the closest one"
+            }
+            Self::NotOnThisRoute(_) => {
+                "if this client is to use this route, add to the route's `allow` a rule that fits its \
                  certificate, or widen the closest one"
             }
             Self::Unverified(..) => {
@@ -67,28 +74,48 @@ pub fn admit<'a>(client: &'a Client, claims: &Claims) -> Result<Option<&'a Locat
     if let Some(denied) = denied.find(|denied| rule::fits(&denied.value, claims)) {
         return Err(Denial::Denied(denied.value.to_string()));
     }
-    let mut allowed = client.allow.iter();
-    let fitting = allowed.find(|allowed| rule::fits(&allowed.value, claims));
-    if client.allow.is_empty() || fitting.is_some() {
-        return Ok(fitting);
+    match none_fits(&client.allow, claims) {
+        Some(closest) => Err(Denial::NotAllowed(closest)),
+        None => Ok(client.allow.iter().find(|allowed| rule::fits(&allowed.value, claims))),
     }
-    let mismatches = client.allow.iter();
-    let mismatches = mismatches.map(|allowed| rule::mismatch(&allowed.value, claims));
-    // The first of equals, so that the message follows the order of the file.
-    let closest = mismatches.reduce(|best, next| if next.held > best.held { next } else { best });
-    let closest = closest.map_or_else(String::new, |mismatch| mismatch.to_string());
-    Err(Denial::NotAllowed(closest))
 }
 
-/// Judges one request: of a verified client by the rules, of any other by the site's mode alone.
+/// Where there are rules and none fits: the closest one, and what differs.
+fn none_fits(allow: &[Located<Rule>], claims: &Claims) -> Option<String> {
+    if allow.is_empty() || allow.iter().any(|allowed| rule::fits(&allowed.value, claims)) {
+        return None;
+    }
+    let mismatches = allow.iter().map(|allowed| rule::mismatch(&allowed.value, claims));
+    // The first of equals, so that the message follows the order of the file.
+    let closest = mismatches.reduce(|best, next| if next.held > best.held { next } else { best });
+    Some(closest.map_or_else(String::new, |mismatch| mismatch.to_string()))
+}
+
+/// Judges one request: of a verified client by the rules, of any other by the mode alone; by its site's first, and
+/// then by those of the route, which only narrow them.
 ///
 /// # Errors
 /// [`Denial`] as for [`admit`], or that the client is not verified and would have to be.
-pub fn judge(client: &Client, verdict: &Verdict) -> Result<Permit, Denial> {
+pub fn judge(client: &Client, route: &RouteClient, verdict: &Verdict) -> Result<Permit, Denial> {
+    let mode = route.mode.unwrap_or(client.mode);
     match verdict {
-        Verdict::Verified(identity) => _ = admit(client, identity.claims())?,
-        unverified if unverified.is_served(client.mode) => {}
-        unverified => return Err(Denial::Unverified(unverified.to_string(), client.mode)),
+        Verdict::Verified(identity) => {
+            admit(client, identity.claims())?;
+            if let Some(closest) = none_fits(&route.allow, identity.claims()) {
+                return Err(Denial::NotOnThisRoute(closest));
+            }
+        }
+        unverified if !unverified.is_served(client.mode) => {
+            return Err(Denial::Unverified(unverified.to_string(), client.mode));
+        }
+        unverified if !unverified.is_served(mode) => {
+            return Err(Denial::Unverified(unverified.to_string(), mode));
+        }
+        // Rules speak of verified certificates; who has none fits none.
+        unverified if !route.allow.is_empty() => {
+            return Err(Denial::Unverified(unverified.to_string(), ClientMode::Require));
+        }
+        _ => {}
     }
     Ok(Permit(()))
 }

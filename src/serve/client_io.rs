@@ -2,12 +2,16 @@
 //! the connection's [`Activity`], it puts the gateway's JSON in place of the bare answers that hyper
 //! gives to what it cannot parse, and it closes so that the last words arrive.
 
+use std::fmt::Write as _;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::{Response, Version};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -43,9 +47,10 @@ impl ClientIo {
             return false;
         };
         let (answer, id) = (Answer::for_status(status), RequestId::random());
-        self.standing.caller().0.unreadable(id, answer);
-        let response = plain_response(answer, id);
-        self.substitute = Some((response.into_bytes(), 0));
+        let (caller, _) = self.standing.caller();
+        caller.unreadable(id, answer);
+        let response = answer.response(id, &caller.site.config.answers, Version::HTTP_11);
+        self.substitute = Some((written(&response).into_bytes(), 0));
         true
     }
 
@@ -73,16 +78,20 @@ impl ClientIo {
 }
 
 /// A whole response of the gateway's own for HTTP/1.1, after which the connection closes.
-pub(super) fn plain_response(answer: Answer, id: RequestId) -> String {
-    let (status, ..) = answer.parts();
-    let body = answer.body(id);
-    format!(
-        "HTTP/1.1 {} {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-         connection: close\r\n\r\n{body}",
+pub(super) fn written(response: &Response<Bytes>) -> String {
+    let (status, body) = (response.status(), response.body());
+    let mut text = format!(
+        "HTTP/1.1 {} {}\r\n",
         status.as_u16(),
-        status.canonical_reason().unwrap_or_default(),
-        body.len(),
-    )
+        status.canonical_reason().unwrap_or_default()
+    );
+    for (name, value) in response.headers().iter().filter(|(name, _)| **name != CONNECTION) {
+        // Writing to a String cannot fail.
+        _ = write!(text, "{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
+    }
+    _ = write!(text, "content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    text.push_str(&String::from_utf8_lossy(body));
+    text
 }
 
 /// The status, if `bytes` are exactly what hyper answers by itself: a head with no body and only the

@@ -1,7 +1,7 @@
 //! The path of one connection, from the accepted socket to its last response: ClientHello → site →
 //! handshake and verification → HTTP/1.1 or HTTP/2, each under a deadline and with every size set.
 
-use std::convert::Infallible;
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
@@ -21,14 +22,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 
 use crate::config;
-use crate::forward::{self, Answer, WatchedBody};
+use crate::forward::{self, Answer, Dropped, WatchedBody};
 use crate::generation::{Generation, Site};
 use crate::observe::{ConnectionFacts, RequestId};
 use crate::policy::{LetIn, Reason, Refusal};
 use crate::tls::{self, Established, HelloFacts, HelloFailure, TlsStream};
 
 use super::activity::{Activity, Expiry};
-use super::client_io::{ClientIo, plain_response};
+use super::client_io::{ClientIo, written};
 use super::linger;
 use super::standing::Standing;
 use super::worker::Worker;
@@ -61,7 +62,8 @@ pub(super) async fn serve(
             let Established { stream, client, http2, is_resumed, version, group } = established;
             let counters = worker.counters.site(&site.name());
             counters.shaken(version, group.as_deref(), is_resumed);
-            counters.handshake.add(began.elapsed());
+            let shaken = began.elapsed();
+            counters.handshake.add(shaken);
             let LetIn { verdict, in_spite_of } = client;
             if let Some(refusal) = in_spite_of {
                 let told = generation.config.log.refusals_per_minute;
@@ -82,7 +84,7 @@ pub(super) async fn serve(
                 Arc::clone(&site),
                 verdict,
             );
-            return serve_http(worker, standing, &site.config, stream, http2).await;
+            return serve_http(worker, standing, &site, stream, http2, shaken).await;
         }
         Ok(Err(refused)) => refused,
         Err(_) => {
@@ -121,7 +123,9 @@ async fn verify(
                 .advising("write `https://` in the client's URL; this port speaks TLS only");
             let id = RequestId::random();
             facts.request_id = Some(id);
-            let words = plain_response(Answer::PlainHttp, id);
+            let response =
+                Answer::PlainHttp.response(id, &config::Answers::default(), Version::HTTP_11);
+            let words = written(&response);
             return Err(Refused { refusal, stream: Some(stream), words: Some(words) });
         }
         Err(HelloFailure::Refused(refusal, seen)) => {
@@ -154,15 +158,16 @@ fn note(facts: &mut ConnectionFacts, hello: HelloFacts) {
 async fn serve_http(
     worker: Rc<Worker>,
     standing: Standing,
-    site: &config::Site,
+    site: &Arc<Site>,
     stream: TlsStream,
     http2: bool,
+    shaken: Duration,
 ) {
     let activity = Rc::new(Activity::new(http2));
     let standing = Rc::new(standing);
     let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing)));
-    let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity));
-    let (limits, timeouts) = (&site.limits, &site.timeouts);
+    let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
+    let (limits, timeouts) = (&site.config.limits, &site.config.timeouts);
     let ended = if http2 {
         let connection = http2_builder(limits).serve_connection(io, service);
         drive(connection, &worker, &standing, &activity, timeouts).await
@@ -180,17 +185,21 @@ fn service(
     worker: Rc<Worker>,
     standing: Rc<Standing>,
     activity: Rc<Activity>,
-) -> impl Service<Request<Incoming>, Response = Response<WatchedBody>, Error = Infallible, Future: 'static>
+    shaken: Duration,
+) -> impl Service<Request<Incoming>, Response = Response<WatchedBody>, Error = Dropped, Future: 'static>
 {
+    // Whoever sends the first request has waited for the handshake, too.
+    let head_start = Cell::new(shaken);
     service_fn(move |request: Request<Incoming>| {
         activity.begun();
         let (worker, ended) = (Rc::clone(&worker), Rc::clone(&activity));
         let is_http1 = request.version() < Version::HTTP_2;
         let (caller, lost) = standing.caller();
         let is_last = lost.is_some();
-        let exchange = forward::exchange(caller, lost, request, move || ended.ended());
+        let exchange =
+            forward::exchange(caller, lost, request, head_start.take(), move || ended.ended());
         async move {
-            let mut response = exchange.await;
+            let mut response = exchange.await?;
             if is_http1 && (is_last || worker.draining.get().is_some()) {
                 let headers = response.headers_mut();
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -250,7 +259,7 @@ trait HttpConnection: Future<Output = hyper::Result<()>> {
 
 impl<S> HttpConnection for http1::Connection<TokioIo<ClientIo>, S>
 where
-    S: Service<Request<Incoming>, Response = Response<WatchedBody>, Error = Infallible>,
+    S: Service<Request<Incoming>, Response = Response<WatchedBody>, Error = Dropped>,
 {
     fn wind_down(self: Pin<&mut Self>) {
         self.graceful_shutdown();
@@ -262,7 +271,7 @@ where
     S: Service<
             Request<Incoming>,
             Response = Response<WatchedBody>,
-            Error = Infallible,
+            Error = Dropped,
             Future: 'static,
         >,
 {

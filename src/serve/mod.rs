@@ -7,6 +7,7 @@ mod activity;
 mod client_io;
 mod connection;
 mod expiries;
+mod gateway;
 mod inherited;
 mod linger;
 mod listener;
@@ -25,12 +26,12 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, Door, OpenError, Place};
+use crate::admin::{Door, OpenError, Place};
 use crate::generation::Generation;
-use crate::observe::access::Lost;
 use crate::observe::metrics::Metrics;
 use crate::observe::{AccessLog, Callers, Refusals, ReloadLog};
 use crate::tls::unix_now;
+use crate::upstream::EndpointStates;
 
 pub use inherited::Inherited;
 pub use listener::BindError;
@@ -84,6 +85,8 @@ struct Shared {
     metrics: Metrics,
     /// Where access lines go.
     access_log: AccessLog,
+    /// What is known of the endpoints of apps.
+    endpoint_states: Arc<EndpointStates>,
     /// What became of reloads.
     reloads: ReloadLog,
     /// Where operators look in.
@@ -94,56 +97,6 @@ struct Shared {
 impl Shared {
     fn listening(&self) -> std::sync::MutexGuard<'_, Vec<Listening>> {
         self.listening.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl admin::Gateway for Shared {
-    fn generation(&self) -> Arc<Generation> {
-        self.generation.load_full()
-    }
-
-    fn started(&self) -> i64 {
-        self.started
-    }
-
-    fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Acquire)
-    }
-
-    fn addresses(&self) -> Vec<SocketAddr> {
-        self.listening().iter().map(Listening::address).collect()
-    }
-
-    fn connections_open(&self) -> usize {
-        self.open.iter().map(|open| open.load(Ordering::Relaxed)).sum()
-    }
-
-    fn workers(&self) -> usize {
-        self.open.len()
-    }
-
-    fn is_draining(&self) -> bool {
-        self.stop.drain.is_cancelled()
-    }
-
-    fn refusals(&self) -> &Refusals {
-        &self.refusals
-    }
-
-    fn callers(&self) -> &Callers {
-        &self.callers
-    }
-
-    fn metrics(&self) -> &Metrics {
-        &self.metrics
-    }
-
-    fn reloads(&self) -> &ReloadLog {
-        &self.reloads
-    }
-
-    fn access_lines_lost(&self) -> Lost {
-        self.access_log.lost()
     }
 }
 
@@ -204,6 +157,7 @@ impl Control {
             beats: Beats::new(workers),
             metrics: Metrics::new(workers),
             access_log,
+            endpoint_states: Arc::default(),
             reloads: ReloadLog::default(),
             door: Door::default(),
             stop,

@@ -172,7 +172,6 @@ fn caller(
     }
     let headers =
         ClientIdentityHeaders::new(&verdict, config.client.mode, &config.identity_headers);
-    let endpoint = config.upstream.value.endpoint.to_string();
     Caller {
         generation,
         identity_headers: headers,
@@ -182,7 +181,6 @@ fn caller(
         upstreams: Rc::clone(&worker.upstreams),
         counters: worker.counters.site(&name),
         access_log: Rc::clone(&worker.access_log),
-        endpoint: Arc::from(endpoint),
         site_name: Arc::from(name),
     }
 }

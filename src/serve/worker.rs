@@ -81,11 +81,13 @@ pub(super) async fn run(
     mut accepted: UnboundedReceiver<Accepted>,
 ) {
     let counters = Rc::new(shared.metrics.of_worker(number));
+    let states = Arc::clone(&shared.endpoint_states);
+    let upstreams = Upstreams::new(Rc::clone(&counters), states, shared.open.len());
     let access_log = Rc::new(shared.access_log.clone());
     let worker = Rc::new(Worker {
         shared,
         access_log,
-        upstreams: Rc::new(Upstreams::new(Rc::clone(&counters))),
+        upstreams: Rc::new(upstreams),
         counters,
         roster: Rc::default(),
         draining: Cell::new(None),

@@ -17,6 +17,7 @@ use crate::config::Endpoint;
 
 use super::early_answer::EarlyAnswer;
 use super::error::{Failure, SendError, unreachable};
+use super::pool::Slot;
 
 /// The most that is read ahead of an upstream's response. 64 KiB is four TLS records.
 const READ_BUFFER_MAX: usize = 64 * 1024;
@@ -26,6 +27,8 @@ const READ_BUFFER_MAX: usize = 64 * 1024;
 pub(super) struct Connection<B> {
     pub(super) sender: http1::SendRequest<B>,
     task: AbortHandle,
+    /// Counts it among those that its endpoint has, as long as it is open.
+    _slot: Slot,
 }
 
 impl<B> Drop for Connection<B> {
@@ -41,6 +44,7 @@ impl<B> Drop for Connection<B> {
 pub(super) async fn connect<B>(
     endpoint: &Endpoint,
     limit: Duration,
+    slot: Slot,
 ) -> Result<Connection<B>, SendError>
 where
     B: Body<Data = Bytes> + 'static,
@@ -48,8 +52,8 @@ where
 {
     let connected = timeout(limit, async {
         match endpoint {
-            Endpoint::Tcp { host, port } => start(connect_tcp(host, *port).await?).await,
-            Endpoint::Unix(path) => start(UnixStream::connect(path).await?).await,
+            Endpoint::Tcp { host, port } => start(connect_tcp(host, *port).await?, slot).await,
+            Endpoint::Unix(path) => start(UnixStream::connect(path).await?, slot).await,
         }
     });
     match connected.await {
@@ -83,7 +87,7 @@ async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-async fn start<S, B>(stream: S) -> io::Result<Connection<B>>
+async fn start<S, B>(stream: S, slot: Slot) -> io::Result<Connection<B>>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     B: Body<Data = Bytes> + 'static,
@@ -97,5 +101,5 @@ where
         .map_err(io::Error::other)?;
     // What goes wrong is told to whoever waits for the response; an unused connection may just end.
     let task = tokio::task::spawn_local(async move { _ = connection.await });
-    Ok(Connection { sender, task: task.abort_handle() })
+    Ok(Connection { sender, task: task.abort_handle(), _slot: slot })
 }

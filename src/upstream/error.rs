@@ -14,6 +14,8 @@ pub enum Failure {
     Unreachable,
     /// Connecting took too long.
     ConnectTimeout,
+    /// It has as many connections as it may have, and none became free in time.
+    Busy,
     /// The endpoint closed or reset the connection before the head of its response.
     Closed,
     /// What came is not HTTP/1.x, or breaks its rules.
@@ -48,6 +50,18 @@ impl SendError {
             cause: unreachable(error),
             source: None,
         }
+    }
+
+    /// No connection to be had.
+    pub(super) fn busy(endpoint: &Endpoint) -> Self {
+        let cause = "all connections that it may have are in use".to_owned();
+        Self { failure: Failure::Busy, endpoint: endpoint.to_string(), cause, source: None }
+    }
+
+    /// An upstream without an endpoint, which no configuration has.
+    pub fn nowhere() -> Self {
+        let cause = "there is no endpoint".to_owned();
+        Self { failure: Failure::Unreachable, endpoint: String::new(), cause, source: None }
     }
 
     /// A deadline that passed.

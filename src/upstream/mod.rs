@@ -1,11 +1,14 @@
 //! The app's side: connections to endpoints, kept and reused, and one request sent on one of them.
 //!
-//! Everything here belongs to one worker: a request never crosses a thread to find a connection.
-//! [`Upstreams::send`] uses up a [`Permit`], so that a request which nobody judged cannot be sent.
+//! Everything here but the state of endpoints belongs to one worker: a request never crosses a thread to find a
+//! connection. [`Upstreams::send`] uses up a [`Permit`], so that a request which nobody judged cannot be sent.
 
+mod balance;
 mod connect;
 mod early_answer;
 mod error;
+mod health;
+mod hold;
 mod pool;
 
 use std::cell::RefCell;
@@ -19,17 +22,25 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 
-use crate::config::{Endpoint, Site};
+use crate::config::{Endpoint, Retry, SiteLimits, Timeouts, Upstream};
+use crate::observe::Chosen;
 use crate::observe::metrics::{EndpointCounters, LocalCounters};
 use crate::policy::Permit;
 
 pub use connect::probe;
 pub use error::{Failure, SendError};
+pub use health::{EndpointState, EndpointStates};
 pub use pool::Lease;
 
+use balance::{Candidate, Turns};
+use connect::Connection;
+use hold::Hold;
 use pool::Pool;
 
-/// How to treat an endpoint's connections, from the site's configuration.
+/// How late a response is still counted as late.
+const LATE_MAX: Duration = Duration::from_secs(30);
+
+/// How to treat an endpoint's connections, from the configuration of a route and its site.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// For connecting.
@@ -38,40 +49,77 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// How many unused connections are kept.
     pub idle_max: usize,
+    /// How long a request waits while no endpoint can be connected.
+    pub hold_timeout: Option<Duration>,
+    /// How many may wait so.
+    pub held_max: usize,
 }
 
-impl From<&Site> for Options {
-    fn from(site: &Site) -> Self {
+impl Options {
+    /// What a route and its site say.
+    pub fn of(timeouts: &Timeouts, limits: &SiteLimits) -> Self {
         Self {
-            connect_timeout: site.timeouts.upstream_connect_timeout,
-            idle_timeout: site.timeouts.upstream_idle_timeout,
-            idle_max: site.limits.upstream_idle_max,
+            connect_timeout: timeouts.upstream_connect_timeout,
+            idle_timeout: timeouts.upstream_idle_timeout,
+            idle_max: limits.upstream_idle_max,
+            hold_timeout: timeouts.hold_timeout,
+            held_max: limits.held_requests_max,
         }
     }
 }
 
+/// A request on its way, beside the request itself.
+pub struct Call<B> {
+    /// The app.
+    pub upstream: Arc<Upstream>,
+    /// How to treat its connections.
+    pub options: Options,
+    /// What the request is told by, where endpoints are chosen by that.
+    pub key: String,
+    /// The same request anew, if it may be done twice.
+    pub again: Option<Box<dyn Fn() -> Request<B>>>,
+    /// Set to the place of the endpoint that is tried.
+    pub chosen: Chosen,
+}
+
 /// One worker's connections to all endpoints.
 pub struct Upstreams<B> {
-    pools: RefCell<HashMap<Endpoint, Known<B>>>,
+    endpoints: RefCell<HashMap<Endpoint, Rc<Known<B>>>>,
+    states: Arc<EndpointStates>,
+    turns: Turns,
+    hold: Hold,
+    budget: hold::RetryBudget,
     counters: Rc<LocalCounters>,
+    /// Among how many workers ceilings are divided.
+    workers: usize,
 }
 
 /// What a worker has of an endpoint.
 struct Known<B> {
     pool: Rc<Pool<B>>,
+    state: Arc<EndpointState>,
     counters: Arc<EndpointCounters>,
 }
 
-impl<B> Clone for Known<B> {
-    fn clone(&self) -> Self {
-        Self { pool: Rc::clone(&self.pool), counters: Arc::clone(&self.counters) }
+impl<B> Known<B> {
+    fn failed(&self, upstream: &Upstream) {
+        self.counters.failures.add(1);
+        self.state.failed(upstream);
     }
 }
 
 impl<B> Upstreams<B> {
-    /// None yet; what becomes of them is counted.
-    pub fn new(counters: Rc<LocalCounters>) -> Self {
-        Self { pools: RefCell::default(), counters }
+    /// None yet; what becomes of them is counted. The states are those of all workers, of which there are so many.
+    pub fn new(counters: Rc<LocalCounters>, states: Arc<EndpointStates>, workers: usize) -> Self {
+        Self {
+            endpoints: RefCell::default(),
+            states,
+            turns: Turns::default(),
+            hold: Hold::default(),
+            budget: hold::RetryBudget::default(),
+            counters,
+            workers: workers.max(1),
+        }
     }
 }
 
@@ -83,68 +131,169 @@ where
     /// Sends one request and waits for the head of its response. The [`Lease`] must be kept until the
     /// response's body has been read; it gives the connection back.
     ///
-    /// A request that a reused connection provably never sent (it was closed meanwhile) goes out on
-    /// another; nothing else is tried twice.
+    /// A request that provably was not sent goes to another endpoint, or waits for one where the options say so. One
+    /// that was sent goes out once more only if it may be done twice, the upstream says so, and not too many do.
     ///
     /// # Errors
-    /// [`SendError`], which says what happened to which endpoint.
+    /// [`SendError`], which says what happened to the endpoint that was tried last.
     pub async fn send(
         &self,
         _permit: Permit,
-        endpoint: &Endpoint,
-        options: Options,
+        call: &Call<B>,
         mut request: Request<B>,
     ) -> Result<(Response<Incoming>, Lease<B>), SendError> {
-        let Known { pool, counters } = self.known(endpoint);
-        let failed = |error: SendError| {
-            // A body that its client broke off is no fault of the app.
-            if error.failure != Failure::RequestBody {
-                counters.failures.add(1);
-            }
-            error
-        };
-        // Goes round at most once for each unused connection: one that is new is not tried twice.
+        let upstream = &*call.upstream;
+        self.budget.earn();
+        let mut tried = Vec::new();
+        let mut wait = self.hold.wait(&call.options);
         loop {
-            let reused = pool.take();
-            let is_reused = reused.is_some();
-            let mut connection = match reused {
-                Some(connection) => connection,
-                None => {
-                    let started = Instant::now();
-                    let connecting = connect::connect(endpoint, options.connect_timeout);
-                    let connection = connecting.await.map_err(failed)?;
-                    counters.connected.add(started.elapsed());
-                    connection
+            let Some(index) = self.choose(upstream, &tried, &call.key) else {
+                // Every endpoint has failed this request.
+                tried.clear();
+                wait.pause().await?;
+                continue;
+            };
+            let endpoint = &upstream.endpoints[index].endpoint;
+            call.chosen.set(Some(index));
+            let known = self.known(endpoint);
+            let (connection, is_reused) = match self.connection(&known, upstream, call).await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    tried.push(index);
+                    wait.failed(error);
+                    continue;
                 }
             };
-            match connection.sender.try_send_request(request).await {
+            let mut lease = Lease::new(Rc::clone(&known.pool), connection, call.options);
+            let mut error = match lease.sender().try_send_request(request).await {
                 Ok(response) => {
-                    return Ok((response, Lease::new(Rc::clone(&pool), connection, options)));
+                    known.state.succeeded();
+                    return Ok((response, lease));
                 }
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) if is_reused => {
-                        counters.retries.add(1);
-                        request = unsent;
-                    }
-                    _ => return Err(failed(SendError::exchange(endpoint, error.into_error()))),
-                },
+                Err(error) => error,
+            };
+            if let Some(unsent) = error.take_message() {
+                request = unsent;
+                if is_reused {
+                    // It was closed meanwhile; that says nothing of the endpoint.
+                    known.counters.retries.add(1);
+                } else {
+                    known.failed(upstream);
+                    tried.push(index);
+                    wait.failed(SendError::exchange(endpoint, error.into_error()));
+                }
+                continue;
+            }
+            let error = SendError::exchange(endpoint, error.into_error());
+            // A body that its client broke off is no fault of the app.
+            if error.failure == Failure::RequestBody {
+                return Err(error);
+            }
+            known.failed(upstream);
+            match &call.again {
+                Some(again) if upstream.retry == Retry::Idempotent && self.budget.spend() => {
+                    known.counters.retries.add(1);
+                    request = again();
+                    tried.push(index);
+                    wait.failed(error);
+                    wait.gives_up();
+                }
+                _ => return Err(error),
             }
         }
     }
 
-    /// Counts a failure of an endpoint that only its response, or the lack of one, has shown.
-    pub fn failed(&self, endpoint: &Endpoint) {
-        self.known(endpoint).counters.failures.add(1);
+    /// Notes a failure of an endpoint that only its response, or the lack of one, has shown.
+    pub fn failed(&self, upstream: &Upstream, endpoint: &Endpoint) {
+        self.known(endpoint).failed(upstream);
     }
 
-    fn known(&self, endpoint: &Endpoint) -> Known<B> {
-        let mut pools = self.pools.borrow_mut();
-        if let Some(known) = pools.get(endpoint) {
-            return known.clone();
+    /// Goes on waiting for a response that its caller does not wait for any more, and counts it if it comes. As many
+    /// are waited for as may be held.
+    pub fn count_when_late(
+        &self,
+        sent: impl Future<Output = Result<(Response<Incoming>, Lease<B>), SendError>> + 'static,
+        endpoint: &Endpoint,
+        options: Options,
+    ) {
+        let known = self.known(endpoint);
+        let Some(place) = self.hold.place(&options) else {
+            return;
+        };
+        tokio::task::spawn_local(async move {
+            let answered = tokio::time::timeout(LATE_MAX, sent).await;
+            if matches!(answered, Ok(Ok(_))) {
+                known.counters.late.add(1);
+            }
+            drop(place);
+        });
+    }
+
+    /// An endpoint that this request has not tried.
+    fn choose(&self, upstream: &Upstream, tried: &[usize], key: &str) -> Option<usize> {
+        if upstream.endpoints.len() == 1 {
+            return tried.is_empty().then_some(0);
+        }
+        let members = upstream.endpoints.iter().enumerate();
+        let candidates =
+            members.filter(|(index, _)| !tried.contains(index)).map(|(index, member)| {
+                let known = self.known(&member.endpoint);
+                Candidate {
+                    index,
+                    in_use: known.pool.in_use(),
+                    weight: f64::from(member.weight) * known.state.share(upstream.slow_start),
+                    is_backup: member.is_backup,
+                    is_out: known.state.is_out(),
+                }
+            });
+        self.turns.choose(upstream, &candidates.collect::<Vec<_>>(), key)
+    }
+
+    /// An unused connection to an endpoint, or a new one; and which of the two it is.
+    async fn connection(
+        &self,
+        known: &Known<B>,
+        upstream: &Upstream,
+        call: &Call<B>,
+    ) -> Result<(Connection<B>, bool), SendError> {
+        let endpoint = known.state.endpoint();
+        // Divided among the workers, and at least one each.
+        let ceiling = upstream.connections_max.map(|max| max.div_ceil(self.workers));
+        let deadline = tokio::time::Instant::now() + call.options.connect_timeout;
+        let slot = loop {
+            if let Some(connection) = known.pool.take() {
+                return Ok((connection, true));
+            }
+            if let Some(slot) = known.pool.slot(ceiling) {
+                break slot;
+            }
+            let _place = self.hold.place(&call.options).ok_or_else(|| SendError::busy(endpoint))?;
+            if tokio::time::timeout_at(deadline, known.pool.freed()).await.is_err() {
+                return Err(SendError::busy(endpoint));
+            }
+        };
+        let started = Instant::now();
+        match connect::connect(endpoint, call.options.connect_timeout, slot).await {
+            Ok(connection) => {
+                known.counters.connected.add(started.elapsed());
+                Ok((connection, false))
+            }
+            Err(error) => {
+                known.failed(upstream);
+                Err(error)
+            }
+        }
+    }
+
+    fn known(&self, endpoint: &Endpoint) -> Rc<Known<B>> {
+        let mut endpoints = self.endpoints.borrow_mut();
+        if let Some(known) = endpoints.get(endpoint) {
+            return Rc::clone(known);
         }
         let counters = self.counters.endpoint(&endpoint.to_string());
-        let known = Known { pool: Rc::new(Pool::default()), counters };
-        pools.insert(endpoint.clone(), known.clone());
+        let state = self.states.of(endpoint);
+        let known = Rc::new(Known { pool: Rc::new(Pool::default()), state, counters });
+        endpoints.insert(endpoint.clone(), Rc::clone(&known));
         known
     }
 }

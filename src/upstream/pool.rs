@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
+use hyper::client::conn::http1;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Options;
@@ -20,6 +22,27 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct Pool<B> {
     idle: RefCell<Vec<Idle<B>>>,
     reaping: Cell<bool>,
+    in_use: Cell<usize>,
+    open: Rc<Open>,
+}
+
+/// The connections to one endpoint, in use or not.
+#[derive(Debug, Default)]
+struct Open {
+    count: Cell<usize>,
+    /// Told when one closes or is given back.
+    freed: Notify,
+}
+
+/// The place of one connection among those that an endpoint may have; dropped with it.
+#[derive(Debug)]
+pub(super) struct Slot(Rc<Open>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.count.set(self.0.count.get().saturating_sub(1));
+        self.0.freed.notify_one();
+    }
 }
 
 struct Idle<B> {
@@ -29,7 +52,34 @@ struct Idle<B> {
 
 impl<B> Default for Pool<B> {
     fn default() -> Self {
-        Self { idle: RefCell::default(), reaping: Cell::new(false) }
+        Self {
+            idle: RefCell::default(),
+            reaping: Cell::new(false),
+            in_use: Cell::new(0),
+            open: Rc::default(),
+        }
+    }
+}
+
+impl<B> Pool<B> {
+    /// How many requests are under way.
+    pub(super) fn in_use(&self) -> usize {
+        self.in_use.get()
+    }
+
+    /// A place for one more connection; `None` where the ceiling is reached.
+    pub(super) fn slot(&self, ceiling: Option<usize>) -> Option<Slot> {
+        let count = self.open.count.get();
+        if ceiling.is_some_and(|ceiling| count >= ceiling) {
+            return None;
+        }
+        self.open.count.set(count + 1);
+        Some(Slot(Rc::clone(&self.open)))
+    }
+
+    /// Waits until a connection closes or is given back.
+    pub(super) async fn freed(&self) {
+        self.open.freed.notified().await;
     }
 }
 
@@ -56,6 +106,7 @@ where
             return;
         }
         idle.push(Idle { connection, expires });
+        self.open.freed.notify_one();
         if !self.reaping.replace(true) {
             tokio::task::spawn_local(reap(Rc::downgrade(self)));
         }
@@ -92,9 +143,18 @@ where
 
 /// A connection in use. Given back whole once its response was read to the end, closed otherwise.
 pub struct Lease<B> {
-    pool: Rc<Pool<B>>,
     connection: Connection<B>,
+    of: InUse<B>,
     options: Options,
+}
+
+/// Counts a request among those of its endpoint, as long as it lasts.
+struct InUse<B>(Rc<Pool<B>>);
+
+impl<B> Drop for InUse<B> {
+    fn drop(&mut self) {
+        self.0.in_use.set(self.0.in_use.get().saturating_sub(1));
+    }
 }
 
 impl<B> Lease<B>
@@ -102,12 +162,19 @@ where
     B: Body<Data = Bytes> + 'static,
 {
     pub(super) fn new(pool: Rc<Pool<B>>, connection: Connection<B>, options: Options) -> Self {
-        Self { pool, connection, options }
+        pool.in_use.set(pool.in_use.get() + 1);
+        Self { connection, of: InUse(pool), options }
+    }
+
+    /// What sends on it.
+    pub(super) fn sender(&mut self) -> &mut http1::SendRequest<B> {
+        &mut self.connection.sender
     }
 
     /// Gives the connection back: the response has been read to its end.
     pub fn give_back(self) {
-        let Self { pool, mut connection, options } = self;
+        let Self { mut connection, of, options } = self;
+        let pool = Rc::clone(&of.0);
         if connection.sender.is_ready() {
             pool.put(connection, options);
         } else if !connection.sender.is_closed() {

@@ -107,10 +107,10 @@ fn man_page_of_the_configuration_has_every_key_with_its_default() {
             Unset::Optional(_) => "no default".to_owned(),
         };
         let item = format!("\n.TP\n\\fB{}\\fR ({unset})\n", key.name);
-        // A heading may name two tables.
+        // A heading may name several tables.
         let is_there = page.split("\n.SH ").any(|section| {
             let heading = section.lines().next().unwrap_or_default();
-            let mut tables = heading.split(" and ").map(|table| table.trim_matches(['[', ']']));
+            let mut tables = heading.split([',', ' ']).map(|table| table.trim_matches(['[', ']']));
             tables.any(|table| table == key.table) && section.contains(&item)
         });
         assert!(is_there, "{}.{} ({unset})", key.table, key.name);

@@ -102,9 +102,9 @@ fn every_key_is_listed_with_its_default() {
     let mut listed = BTreeSet::new();
     for part in page.split("\n## ").skip(1) {
         let heading = part.lines().next().unwrap_or_default();
-        // Where a heading names two tables, both have these keys.
-        for table in heading.split(" and ") {
-            let table = table.trim_matches(['`', '[', ']']);
+        // Where a heading names several tables, all have these keys.
+        for table in heading.split('`').skip(1).step_by(2) {
+            let table = table.trim_matches(['[', ']']);
             for row in rows(part) {
                 let key = code(&row[0]).unwrap_or_else(|| panic!("{row:?}"));
                 listed.insert((table.to_owned(), key.to_owned(), row[1].clone()));

@@ -101,8 +101,18 @@ fn of_site(look: &Snapshot, site: &Site) -> Value {
     let names = site.config.server_names.iter().map(|name| name.value.to_string());
     let totals = look.sites.get(name.as_str());
     let ready = look.readiness.sites.iter().find(|one| one.name == name);
-    let endpoint = site.config.upstream.value.endpoint.to_string();
-    let counted = look.endpoints.get(endpoint.as_str());
+    let endpoints = ready.into_iter().flat_map(|ready| &ready.endpoints).map(|one| {
+        let counted = look.endpoints.get(one.endpoint.as_str());
+        json!({
+            "endpoint": one.endpoint,
+            "reachable": one.trouble.is_none(),
+            "trouble": one.trouble,
+            "left_out": one.is_out,
+            "failures": counted.map_or(0, |counted| counted.failures),
+            "retries": counted.map_or(0, |counted| counted.retries),
+            "late_responses": counted.map_or(0, |counted| counted.late),
+        })
+    });
     let rules = |rules: &[crate::config::Located<crate::config::Rule>]| {
         rules.iter().map(|rule| rule.value.to_string()).collect::<Vec<_>>()
     };
@@ -117,13 +127,7 @@ fn of_site(look: &Snapshot, site: &Site) -> Value {
         "server_errors": totals.map_or(0, |totals| totals.requests_of(5)),
         "request_body_bytes": totals.map_or(0, |totals| totals.request_bytes),
         "response_body_bytes": totals.map_or(0, |totals| totals.response_bytes),
-        "endpoints": [{
-            "endpoint": endpoint,
-            "reachable": ready.is_some_and(|ready| ready.trouble.is_none()),
-            "trouble": ready.and_then(|ready| ready.trouble.clone()),
-            "failures": counted.map_or(0, |counted| counted.failures),
-            "retries": counted.map_or(0, |counted| counted.retries),
-        }],
+        "endpoints": endpoints.collect::<Vec<_>>(),
     })
 }
 

@@ -65,23 +65,29 @@ fn of_site(out: &mut String, look: &Snapshot, site: &Site) {
 }
 
 fn app(out: &mut String, look: &Snapshot, site: &Site, name: &str) {
-    let upstream = &site.config.upstream.value;
-    let endpoint = upstream.endpoint.to_string();
     let ready = look.readiness.sites.iter().find(|one| one.name == name);
-    let trouble = ready.and_then(|ready| ready.trouble.as_deref());
-    let (class, word) = if trouble.is_some() { ("bad", "down") } else { ("good", "up") };
-    _ = write!(
-        out,
-        "<p class=\"app\"><span class=\"dot {class}\"></span><span class=\"sr\">{word}: </span><code>{}</code>",
-        Escaped(&format!("{endpoint}{}", upstream.base))
-    );
-    if let Some(counted) = look.endpoints.get(endpoint.as_str()) {
-        let (failures, retries) = (count(counted.failures), count(counted.retries));
-        _ = write!(out, "<span class=\"meta\">{failures} failures · {retries} retries</span>");
-    }
-    out.push_str("</p>");
-    if let Some(trouble) = trouble {
-        _ = write!(out, "<p class=\"trouble\">{}</p>", Escaped(trouble));
+    for one in ready.into_iter().flat_map(|ready| &ready.endpoints) {
+        let (class, word) = match (&one.trouble, one.is_out) {
+            (Some(_), _) => ("bad", "down"),
+            (None, true) => ("bad", "left out"),
+            (None, false) => ("good", "up"),
+        };
+        _ = write!(
+            out,
+            "<p class=\"app\"><span class=\"dot {class}\"></span><span class=\"sr\">{word}: </span><code>{}{}</code>",
+            Escaped(&one.endpoint),
+            Escaped(&site.config.upstream.value.base)
+        );
+        if let Some(counted) = look.endpoints.get(one.endpoint.as_str()) {
+            let (failures, retries) = (count(counted.failures), count(counted.retries));
+            _ = write!(out, "<span class=\"meta\">{failures} failures · {retries} retries</span>");
+        }
+        out.push_str("</p>");
+        if let Some(trouble) = &one.trouble {
+            _ = write!(out, "<p class=\"trouble\">{}</p>", Escaped(trouble));
+        } else if one.is_out {
+            out.push_str("<p class=\"trouble\">failed too often, and is left out for a while</p>");
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The same for programs: one JSON document, whose keys are always there.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
-use crate::config::{self, Located, Problem, Report, Rule, TlsVersion};
+use crate::config::{self, Endpoint, Located, Problem, Report, Rule, TlsVersion};
 use crate::generation::Site;
 use crate::identity::{Claims, Field, timestamp_text};
 use crate::observe::days_left;
@@ -26,8 +28,8 @@ pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
                 .iter()
                 .map(|listener| json!({ "address": listener.address.value.to_string() })),
         );
-        let probed = generation.sites.iter().zip(&findings.reached);
-        sites.extend(probed.map(|(one, reached)| site(one, reached, findings.now)));
+        let all = generation.sites.iter();
+        sites.extend(all.map(|one| site(one, &findings.reached, findings.now)));
         workers = Some(generation.workers());
         admin = generation.config.admin.clone();
         expiry_days.clone_from(&generation.config.warnings.expiry_days);
@@ -62,7 +64,7 @@ fn problem(file: &str, problem: &Problem) -> Value {
     })
 }
 
-fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
+fn site(site: &Site, reached: &HashMap<Endpoint, Result<(), String>>, now: i64) -> Value {
     let names = site.config.server_names.iter();
     let names: Vec<_> = names.map(|name| name.value.to_string()).collect();
     let anchors = site.facts.anchors.iter();
@@ -70,6 +72,13 @@ fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
     let legacy = site.config.client.accept_legacy.iter();
     let upstream = &site.config.upstream.value;
     let formats = site.config.identity_headers.formats.iter();
+    let routes = site.config.written_routes().iter();
+    let mut own = upstream.endpoints.iter();
+    let is_reachable = own.any(|member| matches!(reached.get(&member.endpoint), Some(Ok(()))));
+    let endpoints = site.config.endpoints().into_iter().map(|endpoint| {
+        let trouble = reached.get(endpoint).and_then(|reached| reached.as_ref().err());
+        json!({ "endpoint": endpoint.to_string(), "reachable": trouble.is_none(), "why": trouble })
+    });
     json!({
         "server_names": names,
         "default": site.number == 0,
@@ -85,11 +94,12 @@ fn site(site: &Site, reached: &Result<(), String>, now: i64) -> Value {
         "crl": site.facts.lists.iter().map(list).collect::<Vec<_>>(),
         "allow": site.config.client.allow.iter().map(rule).collect::<Vec<_>>(),
         "deny": site.config.client.deny.iter().map(rule).collect::<Vec<_>>(),
+        "routes": routes.map(|route| route.value.to_string()).collect::<Vec<_>>(),
         "identity_headers": formats.map(|format| format.as_str()).collect::<Vec<_>>(),
         "upstream": {
-            "address": format!("{}{}", upstream.endpoint, upstream.base),
-            "reachable": reached.is_ok(),
-            "why": reached.as_ref().err(),
+            "address": upstream.shown(),
+            "reachable": is_reachable,
+            "endpoints": endpoints.collect::<Vec<_>>(),
         },
     })
 }

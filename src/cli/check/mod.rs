@@ -3,11 +3,13 @@
 mod json;
 mod text;
 
+use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use crate::config::Endpoint;
 use crate::generation::{Generation, Loaded};
 use crate::process;
 use crate::upstream;
@@ -21,8 +23,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// A configuration without errors, and what was found out about it.
 struct Findings {
     generation: Generation,
-    /// For each site, whether its app takes connections now, or the sentence that says why not.
-    reached: Vec<Result<(), String>>,
+    /// For each endpoint, whether it takes connections now, or the sentence that says why not.
+    reached: HashMap<Endpoint, Result<(), String>>,
     /// When it was checked, Unix time.
     now: i64,
 }
@@ -52,23 +54,25 @@ pub(super) fn check(config: &Chosen, as_json: bool) -> Exit {
     }
 }
 
-/// Knocks at every site's app, all at once. An app that is down is no error: gateways start first.
-fn probe(generation: &Generation) -> Vec<Result<(), String>> {
-    let mut reached = vec![Err("it was not tried".to_owned()); generation.sites.len()];
+/// Knocks at every endpoint, all at once. An app that is down is no error: gateways start first.
+fn probe(generation: &Generation) -> HashMap<Endpoint, Result<(), String>> {
+    let of_sites = generation.sites.iter().flat_map(|site| site.config.endpoints());
+    let untried = |endpoint: &Endpoint| (endpoint.clone(), Err("it was not tried".to_owned()));
+    let mut reached: HashMap<_, _> = of_sites.map(untried).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else {
         return reached;
     };
     runtime.block_on(async {
         let mut probes = JoinSet::new();
-        for site in &generation.sites {
-            let (number, endpoint) = (site.number, site.config.upstream.value.endpoint.clone());
-            probes.spawn(async move { (number, upstream::probe(&endpoint, PROBE_TIMEOUT).await) });
+        for endpoint in reached.keys().cloned() {
+            probes.spawn(async move {
+                let result = upstream::probe(&endpoint, PROBE_TIMEOUT).await;
+                (endpoint, result)
+            });
         }
         while let Some(probed) = probes.join_next().await {
-            if let Ok((number, result)) = probed {
-                reached[number] = result;
-            }
+            reached.extend(probed);
         }
     });
     // A name that is still being looked up is not waited for.

@@ -1,6 +1,8 @@
 //! The summary that people read.
 
-use crate::config::{Located, Palette, Report, Rule, TlsVersion};
+use std::collections::HashMap;
+
+use crate::config::{Endpoint, Located, Palette, Report, Rule, TlsVersion};
 use crate::generation::Site;
 use crate::identity::{Claims, timestamp_text};
 use crate::observe::days_left;
@@ -37,14 +39,14 @@ pub(super) fn summary(report: &Report, findings: &Findings, palette: Palette) ->
         None => "one for each CPU",
     };
     page.fact("workers", &format!("{}, {by_whom}", generation.workers()));
-    for (site, reached) in generation.sites.iter().zip(&findings.reached) {
-        page.site(site, reached, findings.now);
+    for site in &generation.sites {
+        page.site(site, &findings.reached, findings.now);
     }
     page.text
 }
 
 impl Page {
-    fn site(&mut self, site: &Site, reached: &Result<(), String>, now: i64) {
+    fn site(&mut self, site: &Site, reached: &HashMap<Endpoint, Result<(), String>>, now: i64) {
         let (strong, reset) = (self.palette.strong, self.palette.reset);
         let names: Vec<_> =
             site.config.server_names.iter().map(|name| name.value.to_string()).collect();
@@ -101,6 +103,9 @@ impl Page {
         let formats = site.config.identity_headers.formats.iter();
         let formats: Vec<_> = formats.map(|format| format.as_str()).collect();
         self.fact("identity headers", &formats.join(", "));
+        for (number, route) in site.config.written_routes().iter().enumerate() {
+            self.fact(if number == 0 { "routes" } else { "" }, &route.value.to_string());
+        }
         self.upstream(site, reached);
     }
 
@@ -133,16 +138,25 @@ impl Page {
         }
     }
 
-    fn upstream(&mut self, site: &Site, reached: &Result<(), String>) {
+    fn upstream(&mut self, site: &Site, reached: &HashMap<Endpoint, Result<(), String>>) {
         let upstream = &site.config.upstream.value;
         let (good, warning, reset) = (self.palette.good, self.palette.warning, self.palette.reset);
-        self.fact("upstream", &format!("{}{}", upstream.endpoint, upstream.base));
-        match reached {
-            Ok(()) => self.fact("", &format!("{good}reachable{reset}")),
-            Err(why) => self.fact(
-                "",
-                &format!("{warning}not reachable now{reset}: {why}; clients get 502 until it is"),
-            ),
+        self.fact("upstream", &upstream.shown());
+        for endpoint in site.config.endpoints() {
+            // The only one is named already.
+            let name = match endpoint.to_string() {
+                only if only == upstream.name => String::new(),
+                name => format!("{name}: "),
+            };
+            match reached.get(endpoint) {
+                Some(Err(why)) => self.fact(
+                    "",
+                    &format!(
+                        "{name}{warning}not reachable now{reset}: {why}; clients get 502 until it is"
+                    ),
+                ),
+                _ => self.fact("", &format!("{name}{good}reachable{reset}")),
+            }
         }
     }
 }

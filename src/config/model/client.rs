@@ -57,6 +57,15 @@ impl ClientMode {
         }
     }
 
+    /// Of two modes, the one with the larger number lets in fewer clients.
+    pub fn strictness(self) -> u8 {
+        match self {
+            Self::Require => 2,
+            Self::Optional => 1,
+            Self::Request => 0,
+        }
+    }
+
     /// Who reaches the app unverified, in words; `None` is nobody.
     pub fn unverified(self) -> Option<&'static str> {
         match self {

@@ -94,6 +94,15 @@ impl Table<'_> {
         )
     }
 
+    /// The same where one is written.
+    pub(in crate::config) fn list_if_written<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<Vec<Located<T>>> {
+        self.has(name).then(|| self.list(name, parse)).flatten()
+    }
+
     fn default_list<T>(
         &mut self,
         name: &'static str,
@@ -194,6 +203,14 @@ impl Table<'_> {
     /// A length of time.
     pub(in crate::config) fn duration(&mut self, name: &'static str) -> Duration {
         self.read(name, |value| duration(name, value)).map(|read| read.value).unwrap_or_default()
+    }
+
+    /// A length of time where one is written.
+    pub(in crate::config) fn duration_if_written(
+        &mut self,
+        name: &'static str,
+    ) -> Option<Duration> {
+        self.read(name, |value| duration(name, value)).map(|read| read.value)
     }
 
     /// A length of time, or `"none"`.

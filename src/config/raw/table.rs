@@ -32,12 +32,13 @@ impl<'a> Table<'a> {
         entries: Option<&'a DeTable<'a>>,
     ) -> Self {
         for (name, value) in entries.into_iter().flatten() {
+            let is_table = is_table(value.get_ref());
             let known = keys::keys_in(spec.path).any(|key| key.name == name.get_ref())
-                || keys::tables_in(spec.path).any(|table| table.name() == name.get_ref());
+                || keys::tables_in(spec.path).any(|table| table.name() == name.get_ref())
+                    && !is_key_of_another(name.get_ref(), value.get_ref());
             if known {
                 continue;
             }
-            let is_table = is_table(value.get_ref());
             let answer = unknown::answer(spec, name.get_ref(), is_table);
             reader.meant.borrow_mut().extend(answer.meant);
             let mut report = reader.report.borrow_mut();
@@ -47,6 +48,12 @@ impl<'a> Table<'a> {
             }
         }
         Self { reader, header, spec, entries, missing: Vec::new(), alternatives: Vec::new() }
+    }
+
+    /// A table that nobody wrote, at the top of the file: all that is asked for has its default.
+    pub(in crate::config) fn absent(reader: &'a Reader<'a>, name: &'static str) -> Self {
+        let spec = keys::table(name).unwrap_or(&keys::TABLES[0]);
+        Self::open(reader, spec, 0..0, None)
     }
 
     /// A table in this one that stands at most once.
@@ -110,6 +117,8 @@ impl<'a> Table<'a> {
                 }
                 tables
             }
+            // A key that stands in the wrong table has been told of.
+            other if is_key_of_another(name, other) => Vec::new(),
             _ => {
                 self.no_table(spec, value);
                 Vec::new()
@@ -210,6 +219,11 @@ impl<'a> Table<'a> {
         );
         self.reader.wrong(&value.span(), wrong.seen(self.reader.describe(value)));
     }
+}
+
+/// Whether this is a key of another table, rather than a table of that name.
+fn is_key_of_another(name: &str, value: &DeValue<'_>) -> bool {
+    value.is_str() && keys::KEYS.iter().any(|key| key.name == name)
 }
 
 /// Whether a value is one table or a list of tables.

@@ -12,24 +12,16 @@ use crate::identity::{Field, NotAPattern, Pattern};
 
 /// Reads the table and its rules.
 pub(super) fn client(mut table: Table<'_>, reader: &Reader<'_>) -> Client {
-    let rules = |list: &'static str, vain: &Vain| {
-        let tables = table.tables(list).into_iter();
-        tables.map(|table| rule(table, vain, reader)).collect()
+    let vain = Vain {
+        what: "this rule asks for nothing, so that it would admit every client",
+        without: "without any rule, every client of `client_ca` is admitted",
     };
-    let allow = rules(
-        "allow",
-        &Vain {
-            what: "this rule asks for nothing, so that it would admit every client",
-            without: "without any rule, every client of `client_ca` is admitted",
-        },
-    );
-    let deny = rules(
-        "deny",
-        &Vain {
-            what: "this rule asks for nothing, so that it would refuse every client",
-            without: "without any rule, no client is refused here",
-        },
-    );
+    let allow = rules(&table, "allow", &vain, reader);
+    let vain = Vain {
+        what: "this rule asks for nothing, so that it would refuse every client",
+        without: "without any rule, no client is refused here",
+    };
+    let deny = rules(&table, "deny", &vain, reader);
     let extended_key_usage = table.parsed("extended_key_usage", extended_key_usage);
     let crl_check = table.parsed("crl_check", crl_check);
     let mode = table.parsed("mode", client_mode);
@@ -54,7 +46,7 @@ pub(super) fn client(mut table: Table<'_>, reader: &Reader<'_>) -> Client {
     client
 }
 
-fn client_mode(text: &str) -> Result<ClientMode, Wrong> {
+pub(super) fn client_mode(text: &str) -> Result<ClientMode, Wrong> {
     let fix = match text {
         "require" => return Ok(ClientMode::Require),
         "optional" => return Ok(ClientMode::Optional),
@@ -137,9 +129,20 @@ fn ca_hints(table: &mut Table<'_>) -> CaHints {
 }
 
 /// What to say of a rule that asks for nothing.
-struct Vain {
-    what: &'static str,
-    without: &'static str,
+pub(super) struct Vain {
+    pub(super) what: &'static str,
+    pub(super) without: &'static str,
+}
+
+/// The rules of a list.
+pub(super) fn rules(
+    table: &Table<'_>,
+    list: &'static str,
+    vain: &Vain,
+    reader: &Reader<'_>,
+) -> Vec<Located<Rule>> {
+    let tables = table.tables(list).into_iter();
+    tables.map(|table| rule(table, vain, reader)).collect()
 }
 
 fn rule(mut table: Table<'_>, vain: &Vain, reader: &Reader<'_>) -> Located<Rule> {
@@ -194,7 +197,7 @@ mod tests {
     #[test]
     fn every_field_is_a_key_of_both_lists() {
         let fields = Field::ALL.map(Field::key);
-        for list in ["site.client.allow", "site.client.deny"] {
+        for list in ["site.client.allow", "site.client.deny", "site.route.allow"] {
             let keys: Vec<_> = keys::keys_in(list).map(|key| key.name).collect();
             assert_eq!(keys, fields);
         }

@@ -3,14 +3,19 @@
 //! One file a topic; each returns what it could make and leaves its problems in the report.
 
 mod access_log;
+mod address;
 mod admin;
+mod answers;
 mod client;
+mod header_rules;
 mod identity_headers;
 mod legacy;
 mod listener;
 mod process;
+mod route;
 mod server_name;
 mod site;
+mod template;
 mod trust;
 mod upstream;
 
@@ -36,11 +41,14 @@ pub(super) fn config(
     let limits = process::limits(top.table("limits"));
     let warnings = process::warnings(top.table("warnings"));
     let listeners = listener::listeners(top.tables("listener"), reader);
-    let sites = site::sites(top.tables("site"), reader);
+    let upstreams = upstream::Named::read(top.tables("upstream"), reader);
+    let sites = site::sites(top.tables("site"), &upstreams, reader);
+    let are_complete = sites.are_complete && upstreams.are_complete();
+    upstreams.finish();
     at_least_one(reader, &top, "listener", "the gateway would listen nowhere");
     at_least_one(reader, &top, "site", "the gateway would answer to nobody");
     let admin = admin::admin(&top, listeners.as_deref().unwrap_or_default(), reader);
-    let Some(listeners) = listeners.filter(|_| sites.are_complete) else {
+    let Some(listeners) = listeners.filter(|_| are_complete) else {
         return Err(sites.judgeable);
     };
     let source = Arc::clone(source);

@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::address::is_local;
+use super::answers::answers;
 use super::client::client;
 use super::identity_headers::identity_headers;
 use super::legacy;
+use super::route::{OfSite, routes};
 use super::server_name::server_name;
 use super::trust;
-use super::upstream::{is_local, upstream};
+use super::upstream::Named;
 use crate::config::model::{
     Endpoint, ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
 };
@@ -25,11 +30,11 @@ pub(super) struct Sites {
 }
 
 /// Reads all sites.
-pub(super) fn sites(tables: Vec<Table<'_>>, reader: &Reader<'_>) -> Sites {
+pub(super) fn sites(tables: Vec<Table<'_>>, upstreams: &Named<'_>, reader: &Reader<'_>) -> Sites {
     let mut taken = HashMap::new();
     let mut sites = Sites { judgeable: Vec::with_capacity(tables.len()), are_complete: true };
     for (number, table) in tables.into_iter().enumerate() {
-        let (site, is_complete) = site(table, number, &mut taken, reader);
+        let (site, is_complete) = site(table, number, &mut taken, upstreams, reader);
         sites.are_complete &= is_complete && site.is_some();
         sites.judgeable.extend(site);
     }
@@ -43,6 +48,7 @@ fn site(
     mut table: Table<'_>,
     number: usize,
     taken: &mut Taken,
+    upstreams: &Named<'_>,
     reader: &Reader<'_>,
 ) -> (Option<Site>, bool) {
     let server_names = table.list("server_names", server_name);
@@ -55,7 +61,7 @@ fn site(
     let client_table = table.table("client");
     let client_ca =
         trust::client_ca(&mut table, client_table.span("pinned_spki_sha256").as_ref(), reader);
-    let upstream = table.parsed("upstream", |text| upstream(&reader.folders, text));
+    let upstream = upstreams.upstream(&mut table);
     let allow_plaintext = table.bool("allow_plaintext_upstream");
     if let Some(upstream) = upstream.as_ref().filter(|_| !allow_plaintext) {
         stays_here(upstream, reader);
@@ -68,8 +74,21 @@ fn site(
     legacy::version(&client, tls.version_min, version_span, reader);
     let timeouts = timeouts(table.table("timeouts"));
     let limits = limits(table.table("limits"));
+    let answers = answers(table.table("answers"), reader);
+    let encoded_slashes = table.parsed("encoded_slashes", refuse_or_keep);
+    let is_named = server_names.is_some() && upstream.is_some();
+    // Stands in so that the site's files can be judged; an incomplete site is never served.
+    let upstream = upstream.unwrap_or_else(|| Located::new(nowhere(), 0..0));
+    let of_site =
+        OfSite { upstream: &upstream, limits: &limits, timeouts: &timeouts, mode: client.mode };
+    let judge = |upstream: &Located<Arc<Upstream>>| {
+        if !allow_plaintext {
+            stays_here(upstream, reader);
+        }
+    };
+    let routes = routes(table.tables("route"), &of_site, upstreams, judge, reader);
     table.finish();
-    let is_complete = server_names.is_some() && upstream.is_some();
+    let is_complete = is_named && routes.is_some();
     let site = || {
         Some(Site {
             server_names: server_names.unwrap_or_default(),
@@ -77,8 +96,10 @@ fn site(
             private_key: private_key?,
             private_key_passphrase_file,
             client_ca: client_ca?,
-            // Stands in so that the site's files can be judged; an incomplete site is never served.
-            upstream: upstream.unwrap_or_else(|| Located::new(nowhere(), 0..0)),
+            upstream,
+            encoded_slashes: encoded_slashes.is_some_and(|word| word.value),
+            routes: routes.unwrap_or_default(),
+            answers,
             client,
             identity_headers,
             tls,
@@ -89,8 +110,8 @@ fn site(
     (site(), is_complete)
 }
 
-fn nowhere() -> Upstream {
-    Upstream { endpoint: Endpoint::Unix(PathBuf::new()), base: String::new() }
+fn nowhere() -> Arc<Upstream> {
+    Arc::new(Upstream::plain(Endpoint::Unix(PathBuf::new())))
 }
 
 fn unique(name: &Located<ServerName>, site: usize, taken: &mut Taken, reader: &Reader<'_>) {
@@ -113,26 +134,25 @@ fn unique(name: &Located<ServerName>, site: usize, taken: &mut Taken, reader: &R
 }
 
 /// Refuses to send verified identities where others can read or replace them, unless told to.
-fn stays_here(upstream: &Located<Upstream>, reader: &Reader<'_>) {
-    let endpoint = &upstream.value.endpoint;
-    if is_local(endpoint) {
-        return;
-    }
-    let seen = match endpoint {
-        Endpoint::Tcp { host, .. } if host.parse::<std::net::IpAddr>().is_err() => {
+fn stays_here(upstream: &Located<Arc<Upstream>>, reader: &Reader<'_>) {
+    let endpoints = upstream.value.endpoints.iter().map(|member| &member.endpoint);
+    for endpoint in endpoints.filter(|endpoint| !is_local(endpoint)) {
+        let seen = match endpoint {
+            Endpoint::Tcp { host, .. } if host.parse::<std::net::IpAddr>().is_err() => {
+                format!(
+                    "`{host}`, a name that may lead to any machine; of names, only `localhost` counts as this one"
+                )
+            }
+            _ => "an address that is not one of this machine's".to_owned(),
+        };
+        let wrong = Wrong::new(
             format!(
-                "`{host}`, a name that may lead to any machine; of names, only `localhost` counts as this one"
-            )
-        }
-        _ => "an address that is not one of this machine's".to_owned(),
-    };
-    let wrong = Wrong::new(
-        format!(
-            "upstream `{endpoint}` would carry verified identities in clear text off this machine"
-        ),
-        "use a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that",
-    );
-    reader.wrong(&upstream.span, wrong.seen(seen));
+                "upstream `{endpoint}` would carry verified identities in clear text off this machine"
+            ),
+            "use a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that",
+        );
+        reader.wrong(&upstream.span, wrong.seen(seen));
+    }
 }
 
 fn tls(mut table: Table<'_>) -> Tls {
@@ -142,6 +162,17 @@ fn tls(mut table: Table<'_>) -> Tls {
         version_min: version_min.map_or(TlsVersion::V1_2, |version| version.value),
         resumption: resumption.is_none_or(|resumption| resumption.value),
         session_lifetime: table.duration("session_lifetime"),
+    }
+}
+
+fn refuse_or_keep(text: &str) -> Result<bool, Wrong> {
+    match text {
+        "refuse" => Ok(false),
+        "keep" => Ok(true),
+        _ => Err(Wrong::new(
+            format!("`encoded_slashes` knows no `{text}`"),
+            "write `\"refuse\"`, or `\"keep\"` where they are part of names for the app",
+        )),
     }
 }
 
@@ -179,7 +210,7 @@ fn tls_version(text: &str) -> Result<TlsVersion, Wrong> {
 }
 
 fn timeouts(mut table: Table<'_>) -> Timeouts {
-    Timeouts {
+    within_budget(Timeouts {
         header_timeout: table.duration("header_timeout"),
         idle_timeout: table.duration("idle_timeout"),
         body_idle_timeout: table.duration("body_idle_timeout"),
@@ -187,6 +218,21 @@ fn timeouts(mut table: Table<'_>) -> Timeouts {
         response_header_timeout: table.duration("response_header_timeout"),
         exchange_timeout: table.duration_or_none("exchange_timeout"),
         upstream_idle_timeout: table.duration("upstream_idle_timeout"),
+        hold_timeout: table.duration_or_none("hold_timeout"),
+        callback_budget: table.duration_or_none("callback_budget"),
+    })
+}
+
+/// A caller that has a budget gets its answer within it, and a request waits for the app as long as it lasts.
+pub(super) fn within_budget(timeouts: Timeouts) -> Timeouts {
+    let Some(budget) = timeouts.callback_budget else {
+        return timeouts;
+    };
+    let cut = |length: Option<Duration>| Some(length.unwrap_or(budget).min(budget));
+    Timeouts {
+        exchange_timeout: cut(timeouts.exchange_timeout),
+        hold_timeout: cut(timeouts.hold_timeout),
+        ..timeouts
     }
 }
 
@@ -199,5 +245,6 @@ fn limits(mut table: Table<'_>) -> SiteLimits {
         streams_max: table.integer("streams_max", 1..=10_000),
         sessions_max: table.integer("sessions_max", 1..=1_000_000),
         upstream_idle_max: table.integer("upstream_idle_max", 0..=10_000),
+        held_requests_max: table.integer("held_requests_max", 0..=1_000_000),
     }
 }

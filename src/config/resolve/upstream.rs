@@ -1,266 +1,235 @@
-//! `upstream`: where the app listens, and whether the way there stays on this machine.
+//! `[[upstream]]`, and `upstream` in a site or a route: the name of one, or an address.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
-use std::os::unix::ffi::OsStrExt;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
 
-use crate::config::model::{Endpoint, Upstream};
-use crate::config::path::Folders;
-use crate::config::raw::Wrong;
+use http::HeaderName;
 
-/// What fits into a socket address of the kernel, less its closing zero byte (`unix(7)`).
-const UNIX_PATH_BYTES_MAX: usize = 107;
+use super::address::address;
+use crate::config::model::{Balance, HashKey, Member, Retry, Upstream};
+use crate::config::raw::{Reader, Table, Wrong};
+use crate::config::report::Located;
 
-const FORMS: &str = "write `\"http://127.0.0.1:8080\"`, or `\"unix:/run/app.sock\"`";
+/// Endpoints of one upstream; each request may have to look at all of them.
+const ENDPOINTS_MAX: usize = 100;
 
-/// Reads `http://host[:port][/base]` or `unix:path`; relative paths start at the folder of the file.
-pub(super) fn upstream(folders: &Folders<'_>, text: &str) -> Result<Upstream, Wrong> {
-    let lower = text.to_ascii_lowercase();
-    if let Some(path) = text.strip_prefix("unix:") {
-        return unix(folders, text, path);
-    }
-    if let Some(rest) =
-        lower.strip_prefix("http://").and_then(|rest| text.get(text.len() - rest.len()..))
-    {
-        return http(text, rest);
-    }
-    if lower.starts_with("https://") {
-        let wrong = Wrong::new(
-            format!("upstream `{text}` speaks TLS, which is not supported yet"),
-            "write `\"http://127.0.0.1:PORT\"`, where PORT is the one on which the app speaks plain HTTP",
-        );
-        return Err(
-            wrong.why("the gateway ends TLS and passes plain HTTP on to an app on this machine")
-        );
-    }
-    let fix = match text {
-        _ if text.starts_with('/') => format!("write `\"unix:{text}\"`"),
-        _ if text.contains("://") || text.is_empty() => FORMS.to_owned(),
-        _ if is_port(text.trim_start_matches(':')) => {
-            let port = text.trim_start_matches(':');
-            format!("write `\"http://127.0.0.1:{port}\"`")
+/// The upstreams that have a name.
+pub(super) struct Named<'a> {
+    reader: &'a Reader<'a>,
+    by_name: BTreeMap<String, (Option<Arc<Upstream>>, Range<usize>)>,
+    used: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Named<'a> {
+    /// Reads all of them.
+    pub(super) fn read(tables: Vec<Table<'a>>, reader: &'a Reader<'a>) -> Self {
+        let mut by_name = BTreeMap::new();
+        for mut table in tables {
+            let header = table.header.clone();
+            let name = table.parsed("name", name);
+            let upstream = named(&mut table, name.as_ref(), reader).map(Arc::new);
+            table.finish();
+            let Some(name) = name else { continue };
+            if by_name.contains_key(&name.value) {
+                let what = format!("there is another `[[upstream]]` of the name `{}`", name.value);
+                reader.wrong(&name.span, Wrong::new(what, "give each a name of its own"));
+                continue;
+            }
+            by_name.insert(name.value, (upstream, header));
         }
-        _ => format!("write `\"http://{text}\"`"),
-    };
-    Err(Wrong::new(format!("`{text}` is no address of an app"), fix))
-}
-
-/// Whether what is sent to `endpoint` never leaves this machine. Names other than `localhost` never
-/// count: what they lead to is decided elsewhere, and may change.
-pub(super) fn is_local(endpoint: &Endpoint) -> bool {
-    match endpoint {
-        Endpoint::Unix(_) => true,
-        Endpoint::Tcp { host, .. } if host == "localhost" => true,
-        Endpoint::Tcp { host, .. } => host.parse().is_ok_and(is_own),
+        Self { reader, by_name, used: RefCell::default() }
     }
-}
 
-/// Own addresses are those that a socket can be bound to. Where the kernel binds foreign ones too
-/// (`ip_nonlocal_bind`), addresses that no machine has give that away, and only loopback counts.
-fn is_own(address: IpAddr) -> bool {
-    let can_bind = |address| UdpSocket::bind((address, 0)).is_ok();
-    let nobodys: IpAddr = match address {
-        IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 1).into(),
-        IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
-    };
-    let is_one_machines = !address.is_multicast() && address != IpAddr::from(Ipv4Addr::BROADCAST);
-    address.is_loopback() || is_one_machines && can_bind(address) && !can_bind(nobodys)
-}
+    /// Whether they could all be made.
+    pub(super) fn are_complete(&self) -> bool {
+        self.by_name.values().all(|(upstream, _)| upstream.is_some())
+    }
 
-fn unix(folders: &Folders<'_>, text: &str, path: &str) -> Result<Upstream, Wrong> {
-    let path = match path.strip_prefix("//") {
-        Some(absolute) if absolute.starts_with('/') => absolute,
-        Some(host) => {
-            let what = format!("upstream `{text}` names a host, which a Unix socket has not");
-            return Err(Wrong::new(what, format!("write `\"unix:/{host}\"`")));
+    /// The upstream that a key names, or whose address it is. `None` after a problem was told.
+    pub(super) fn upstream(&self, table: &mut Table<'_>) -> Option<Located<Arc<Upstream>>> {
+        let found = table.parsed("upstream", |text| {
+            if let Some((upstream, _)) = self.by_name.get(text) {
+                self.used.borrow_mut().insert(text.to_owned());
+                return Ok(upstream.clone());
+            }
+            let address =
+                address(&self.reader.folders, text).map_err(|wrong| self.or_name(wrong))?;
+            let settings = Settings::read(&mut Table::absent(self.reader, "upstream"), self.reader);
+            let members = vec![Member::plain(address.endpoint)];
+            let name = members[0].endpoint.to_string();
+            Ok(Some(Arc::new(settings.upstream(name, members, address.base))))
+        })?;
+        Some(Located::new(found.value?, found.span))
+    }
+
+    fn or_name(&self, mut wrong: Wrong) -> Wrong {
+        let names: Vec<_> = self.by_name.keys().map(|name| format!("`\"{name}\"`")).collect();
+        if !names.is_empty() {
+            wrong
+                .fix
+                .push_str(&format!("; or the name of an `[[upstream]]`: {}", names.join(", ")));
         }
-        None => path,
-    };
-    if path.is_empty() || path.contains('\0') {
-        return Err(Wrong::new(
-            format!("upstream `{text}` names no socket"),
-            "write `\"unix:/run/app.sock\"`",
-        ));
+        wrong
     }
-    let path = folders.socket("upstream", path)?;
-    if path.as_os_str().as_bytes().len() > UNIX_PATH_BYTES_MAX {
-        let wrong = Wrong::new(
-            format!("the path of upstream `{text}` is too long for a Unix socket"),
-            "let the app listen on a shorter path, such as `/run/app.sock`",
-        );
-        let length = path.as_os_str().as_bytes().len();
-        return Err(wrong.seen(format!("{length} bytes; {UNIX_PATH_BYTES_MAX} are the most")));
+
+    /// Warns of those that nobody uses.
+    pub(super) fn finish(self) {
+        for (name, (_, header)) in &self.by_name {
+            if !self.used.borrow().contains(name) {
+                let mut report = self.reader.report.borrow_mut();
+                report.warning(header, format!("nothing goes to the upstream `{name}`")).fix(
+                    format!("write `upstream = \"{name}\"` in a site or a route, or remove it"),
+                );
+            }
+        }
     }
-    Ok(Upstream { endpoint: Endpoint::Unix(path), base: String::new() })
 }
 
-fn http(text: &str, rest: &str) -> Result<Upstream, Wrong> {
-    if let Some(path) = rest.strip_prefix("unix:") {
-        let path = path.trim_end_matches(':');
-        return Err(Wrong::new(
-            format!("`{text}` is no address of an app"),
-            format!("write `\"unix:{path}\"`"),
-        ));
+/// What holds for the endpoints of an upstream.
+struct Settings {
+    balance: Balance,
+    connections_max: Option<usize>,
+    failures_max: Option<u32>,
+    ejection_time: std::time::Duration,
+    slow_start: Option<std::time::Duration>,
+    retry: Retry,
+}
+
+impl Settings {
+    fn read(table: &mut Table<'_>, _reader: &Reader<'_>) -> Self {
+        let balance = table.parsed("balance", balance);
+        let retry = table.parsed("retry", retry);
+        Self {
+            balance: balance.map_or(Balance::LeastConnections, |balance| balance.value),
+            connections_max: table.integer_or_unlimited("connections_max", 1..=1_000_000),
+            failures_max: table.integer_or_unlimited("failures_max", 1..=1_000_000),
+            ejection_time: table.duration("ejection_time"),
+            slow_start: table.duration_or_none("slow_start"),
+            retry: retry.map_or(Retry::Unsent, |retry| retry.value),
+        }
     }
-    let (rest, fragment) =
-        rest.split_once('#').map_or((rest, None), |(rest, part)| (rest, Some(part)));
-    let (rest, query) =
-        rest.split_once('?').map_or((rest, None), |(rest, part)| (rest, Some(part)));
-    let (authority, base) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    if let Some((_, host)) = authority.rsplit_once('@') {
-        let wrong = Wrong::new(
-            "upstream carries a user name or a password".to_owned(),
-            format!("write `\"http://{host}{base}\"`"),
-        );
-        return Err(wrong
-            .seen("an `@` in the address")
-            .why("the gateway passes the client's own `Authorization` on and adds none"));
+
+    fn upstream(self, name: String, endpoints: Vec<Member>, base: String) -> Upstream {
+        let Self { balance, connections_max, failures_max, ejection_time, slow_start, retry } =
+            self;
+        Upstream {
+            name,
+            endpoints,
+            base,
+            balance,
+            connections_max,
+            failures_max,
+            ejection_time,
+            slow_start,
+            retry,
+        }
     }
-    for (part, what) in [(query, "a query"), (fragment, "a fragment")] {
-        if part.is_some() {
+}
+
+fn named(
+    table: &mut Table<'_>,
+    name: Option<&Located<String>>,
+    reader: &Reader<'_>,
+) -> Option<Upstream> {
+    let members = table.list("endpoints", |text| {
+        let mut words = text.split(' ').filter(|word| !word.is_empty());
+        let address = address(&reader.folders, words.next().unwrap_or_default())?;
+        if !address.base.is_empty() {
+            let endpoint = &address.endpoint;
             let wrong = Wrong::new(
-                format!("upstream `{text}` has {what}"),
-                format!("write `\"http://{authority}{base}\"`"),
+                format!("the endpoint `{endpoint}` has a path"),
+                format!("write `\"{endpoint}\"`, and `path_rewrite` in a route"),
             );
-            return Err(wrong.why("each request brings its own; only a path can be put before it"));
+            return Err(wrong.why("one request goes to any of the endpoints"));
         }
-    }
-    let endpoint = tcp(text, authority)?;
-    let in_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&byte);
-    if !base.bytes().all(in_path) {
-        let fix = "write its other characters as `%` and two hex digits, a space as `%20`";
-        return Err(Wrong::new(format!("the path of upstream `{text}` is no URL path"), fix));
-    }
-    Ok(Upstream { endpoint, base: base.trim_end_matches('/').to_owned() })
-}
-
-fn tcp(text: &str, authority: &str) -> Result<Endpoint, Wrong> {
-    let no_address = |fix: String| Wrong::new(format!("`{text}` is no address of an app"), fix);
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']').ok_or_else(|| no_address(FORMS.to_owned()))?;
-            if host.parse::<Ipv6Addr>().is_err() {
-                return Err(no_address(
-                    "write an IPv6 address in the brackets, such as `\"http://[::1]:8080\"`"
-                        .to_owned(),
-                ));
-            }
-            (host, port)
-        }
-        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
-    };
-    if let Ok(ip) = authority.parse::<Ipv6Addr>() {
-        return Err(no_address(format!(
-            "write an IPv6 address in brackets: `\"http://[{ip}]:8080\"`"
-        )));
-    }
-    let in_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-    if host.is_empty() || !host.bytes().all(in_host) {
-        return Err(no_address(FORMS.to_owned()));
-    }
-    let port = match port.strip_prefix(':') {
-        Some(port) if is_port(port) => port.parse().ok(),
-        None if port.is_empty() => Some(80),
-        _ => None,
-    };
-    match port {
-        None | Some(0) => Err(no_address("write a port from 1 to 65535 after the host".to_owned())),
-        Some(port) => Ok(Endpoint::Tcp { host: host.to_ascii_lowercase(), port }),
-    }
-}
-
-/// Digits only; `parse` alone would take a sign, too.
-fn is_port(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn read(text: &str) -> Result<(String, String), String> {
-        let folders = Folders { own: Path::new("/etc/gateway"), credentials: None };
-        upstream(&folders, text)
-            .map(|upstream| (upstream.endpoint.to_string(), upstream.base))
-            .map_err(|wrong| wrong.fix)
-    }
-
-    fn tcp(host: &str) -> Endpoint {
-        Endpoint::Tcp { host: host.into(), port: 80 }
-    }
-
-    #[test]
-    fn an_app_listens_on_a_port_or_a_socket() {
-        for (text, endpoint, base) in [
-            ("http://127.0.0.1:8080", "http://127.0.0.1:8080", ""),
-            ("HTTP://LocalHost", "http://localhost:80", ""),
-            ("http://[::1]:8080/", "http://[::1]:8080", ""),
-            ("http://app.internal:1/a/b%20c//", "http://app.internal:1", "/a/b%20c"),
-            ("unix:/run/app.sock", "unix:/run/app.sock", ""),
-            ("unix:///run/app.sock", "unix:/run/app.sock", ""),
-            ("unix:app.sock", "unix:/etc/gateway/app.sock", ""),
-        ] {
-            assert_eq!(read(text), Ok((endpoint.into(), base.into())), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_upstream_is_answered_with_one() {
-        for (text, fix) in [
-            ("127.0.0.1:8080", "`\"http://127.0.0.1:8080\"`"),
-            ("8080", "`\"http://127.0.0.1:8080\"`"),
-            (":8080", "`\"http://127.0.0.1:8080\"`"),
-            ("/run/app.sock", "`\"unix:/run/app.sock\"`"),
-            ("http://unix:/run/app.sock:", "`\"unix:/run/app.sock\"`"),
-            ("unix://run/app.sock", "`\"unix:/run/app.sock\"`"),
-            ("https://127.0.0.1:8443/x", "`\"http://127.0.0.1:PORT\"`"),
-            ("http://u:p@localhost/x", "`\"http://localhost/x\"`"),
-            ("http://localhost/x?y", "`\"http://localhost/x\"`"),
-            ("http://localhost#z", "`\"http://localhost\"`"),
-            ("http://::1", "`\"http://[::1]:8080\"`"),
-            ("http://localhost:0", "1 to 65535"),
-            ("http://localhost:", "1 to 65535"),
-            ("http://localhost:+80", "1 to 65535"),
-            ("http://[::1]x", "1 to 65535"),
-            ("http://[x]", "[::1]"),
-            ("http://", "127.0.0.1"),
-            ("http://a b", "127.0.0.1"),
-            ("http://localhost/a b", "%20"),
-            ("fcgi://localhost", "127.0.0.1"),
-            ("unix:", "/run/app.sock"),
-        ] {
-            let got = read(text).unwrap_err();
-            assert!(got.contains(fix), "{text}: {got}");
-        }
-    }
-
-    #[test]
-    fn only_what_this_machine_can_bind_is_local() {
-        for host in ["localhost", "127.0.0.1", "127.9.9.9", "::1"] {
-            assert!(is_local(&tcp(host)), "{host}");
-        }
-        for host in [
-            "192.0.2.1",
-            "2001:db8::1",
-            "224.0.0.1",
-            "255.255.255.255",
-            "app.internal",
-            "localhost.example.com",
-        ] {
-            assert!(!is_local(&tcp(host)), "{host}");
-        }
-        assert!(is_local(&Endpoint::Unix("/run/app.sock".into())));
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "\\PC{0,40}", like in "(http|unix)[a-z0-9:/@?#\\[\\]%.-]{0,30}") {
-            for text in [text, like] {
-                _ = read(&text);
+        let mut member = Member::plain(address.endpoint);
+        for word in words {
+            match (word, word.strip_prefix("weight=").map(str::parse)) {
+                (_, Some(Ok(weight @ 1..=1000))) => member.weight = weight,
+                ("backup", _) => member.is_backup = true,
+                _ => {
+                    let what = format!("`{word}` is nothing that an endpoint can be");
+                    return Err(Wrong::new(what, "write `weight=N`, from 1 to 1000, or `backup`"));
+                }
             }
         }
+        Ok(member)
+    });
+    let settings = Settings::read(table, reader);
+    let members = members?;
+    let mut seen = BTreeSet::new();
+    for member in &members {
+        let endpoint = member.value.endpoint.to_string();
+        if !seen.insert(endpoint.clone()) {
+            let what = format!("`{endpoint}` is listed twice");
+            reader.wrong(
+                &member.span,
+                Wrong::new(what, "remove one of the two, or write `weight=2`"),
+            );
+        }
+    }
+    if members.iter().all(|member| member.value.is_backup) && !members.is_empty() {
+        let what = "all endpoints are backups, of nothing";
+        reader.wrong(&members[0].span, Wrong::new(what, "leave `backup` away from at least one"));
+    }
+    if let Some(member) = members.get(ENDPOINTS_MAX) {
+        let what = format!("an upstream has {ENDPOINTS_MAX} endpoints at most");
+        let wrong = Wrong::new(what, "put a balancer before them, or make several upstreams");
+        reader.wrong(&member.span, wrong.seen(members.len().to_string()));
+    }
+    let members: Vec<_> = members.into_iter().map(|member| member.value).collect();
+    if members.is_empty() {
+        return None;
+    }
+    Some(settings.upstream(name?.value.clone(), members, String::new()))
+}
+
+fn name(text: &str) -> Result<String, Wrong> {
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let is_name = text.bytes().all(in_name) && text.starts_with(|c: char| c.is_ascii_alphabetic());
+    if is_name && text.len() <= 64 {
+        return Ok(text.to_owned());
+    }
+    let fix = "write letters, digits, `-` and `_`, a letter first, such as `\"app\"`";
+    Err(Wrong::new(format!("`{text}` is no name of an upstream"), fix))
+}
+
+fn balance(text: &str) -> Result<Balance, Wrong> {
+    let key = text.strip_prefix("hash(").and_then(|rest| rest.strip_suffix(')'));
+    let fix = match (text, key) {
+        ("least_connections", _) => return Ok(Balance::LeastConnections),
+        ("round_robin", _) => return Ok(Balance::RoundRobin),
+        (_, Some("identity")) => return Ok(Balance::Hash(HashKey::Identity)),
+        (_, Some("client_address")) => return Ok(Balance::Hash(HashKey::ClientAddress)),
+        (_, Some(key)) => {
+            let header = key.strip_prefix("header:").map(str::trim);
+            match header.map(|header| HeaderName::from_bytes(header.as_bytes())) {
+                Some(Ok(header)) => return Ok(Balance::Hash(HashKey::Header(header))),
+                _ => {
+                    "write `\"hash(identity)\"`, `\"hash(client_address)\"` or `\"hash(header:X-Key)\"`"
+                }
+            }
+        }
+        ("least_conn" | "leastconn" | "least_request", _) => "write `\"least_connections\"`",
+        ("roundrobin" | "rr", _) => "write `\"round_robin\"`",
+        ("ip_hash" | "source", _) => "write `\"hash(client_address)\"`",
+        _ => {
+            "write `\"least_connections\"`, `\"round_robin\"`, or `\"hash(identity)\"`, which can be \
+             `client_address` or `header:X-Key` too"
+        }
+    };
+    Err(Wrong::new(format!("`balance` knows no `{text}`"), fix))
+}
+
+fn retry(text: &str) -> Result<Retry, Wrong> {
+    match text {
+        "unsent" => Ok(Retry::Unsent),
+        "idempotent" => Ok(Retry::Idempotent),
+        _ => Err(Wrong::new(
+            format!("`retry` knows no `{text}`"),
+            "write `\"unsent\"`, or `\"idempotent\"` to send once more what may be done twice",
+        )),
     }
 }

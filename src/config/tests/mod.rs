@@ -6,10 +6,12 @@ mod everything;
 mod keys_and_tables;
 mod loading;
 mod resolving;
+mod routes;
 mod rules;
 mod shipped_file;
 mod syntax;
 mod trust;
+mod upstreams;
 mod values;
 
 use std::path::PathBuf;

@@ -185,14 +185,17 @@ fn relative_paths_start_at_the_folder_of_the_file() {
     let site = &config.unwrap().sites[0];
     assert_eq!(site.certificate.value, Path::new("/etc/gateway/www.example.com.crt"));
     assert_eq!(site.client_ca[0].value, Path::new("/etc/gateway/ca/TencentQQAuthCA.crt"));
-    assert_eq!(site.upstream.value.endpoint, Endpoint::Unix("/etc/gateway/app.sock".into()));
+    assert_eq!(
+        site.upstream.value.endpoints[0].endpoint,
+        Endpoint::Unix("/etc/gateway/app.sock".into())
+    );
 }
 
 #[test]
 fn an_upstream_elsewhere_can_be_accepted() {
     let text = SMALLEST.replace("127.0.0.1", "app.internal") + "allow_plaintext_upstream = true\n";
     assert_eq!(
-        config(&text).sites[0].upstream.value.endpoint.to_string(),
+        config(&text).sites[0].upstream.value.endpoints[0].endpoint.to_string(),
         "http://app.internal:8080"
     );
 }

@@ -9,8 +9,20 @@ mod reserved;
 
 use http::HeaderMap;
 
+use crate::config::HeaderRules;
+
 pub(super) use reserved::is_reserved;
 pub use reserved::reserved_names;
+
+/// Removes and sets what a route says.
+pub(super) fn apply(rules: &HeaderRules, headers: &mut HeaderMap) {
+    for name in &rules.remove {
+        headers.remove(name);
+    }
+    for (name, value) in &rules.set {
+        headers.insert(name, value.clone());
+    }
+}
 
 /// Removes every header, however spelled, that an app could take for the gateway's own word.
 pub(super) fn strip_reserved(headers: &mut HeaderMap) {

@@ -49,8 +49,10 @@ pub struct EndpointCounters {
     pub connected: Histogram,
     /// Requests that got no response, whatever the reason.
     pub failures: Counter,
-    /// Requests that went out once more, because a reused connection had been closed.
+    /// Requests that went out once more.
     pub retries: Counter,
+    /// Responses that nobody waited for any more.
+    pub late: Counter,
 }
 
 /// What was counted of one endpoint, by all.
@@ -62,6 +64,8 @@ pub struct EndpointTotals {
     pub failures: u64,
     /// Requests that went out once more.
     pub retries: u64,
+    /// Responses that nobody waited for any more.
+    pub late: u64,
 }
 
 /// A list that only grows, up to a bound.
@@ -117,6 +121,7 @@ impl Metrics {
             endpoint.connected.add_to(&mut totals.connected);
             totals.failures += endpoint.failures.total();
             totals.retries += endpoint.retries.total();
+            totals.late += endpoint.late.total();
         }
         all
     }

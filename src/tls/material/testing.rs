@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::config::{
-    Client, Endpoint, IdentityFormat, IdentityHeaders, Located, Report, ServerName, Site,
+    Answers, Client, Endpoint, IdentityFormat, IdentityHeaders, Located, Report, ServerName, Site,
     SiteLimits, Source, Timeouts, Tls, TlsVersion, Upstream,
 };
 
@@ -74,12 +74,12 @@ impl Lab {
             private_key_passphrase_file: None,
             client_ca: vec![file("ca.crt")],
             upstream: Located::new(
-                Upstream {
-                    endpoint: Endpoint::Tcp { host: "127.0.0.1".to_owned(), port: 8080 },
-                    base: String::new(),
-                },
+                Arc::new(Upstream::plain(Endpoint::Unix("/run/app.sock".into()))),
                 0..0,
             ),
+            encoded_slashes: false,
+            routes: Vec::new(),
+            answers: Answers::default(),
             client: Client::of_defaults(),
             identity_headers: IdentityHeaders {
                 formats: vec![IdentityFormat::XSsl],
@@ -98,6 +98,8 @@ impl Lab {
                 response_header_timeout: Duration::from_secs(60),
                 exchange_timeout: None,
                 upstream_idle_timeout: Duration::from_secs(60),
+                hold_timeout: None,
+                callback_budget: None,
             },
             limits: SiteLimits {
                 header_bytes_max: 65536,
@@ -105,6 +107,7 @@ impl Lab {
                 body_bytes_max: None,
                 streams_max: 100,
                 sessions_max: 100,
+                held_requests_max: 1000,
                 upstream_idle_max: 32,
             },
         }

@@ -23,7 +23,7 @@ use crate::support::message::SITE;
 use crate::support::pki::Credentials;
 use crate::support::upstream::{OK, Upstream};
 
-const TABLE: &str = "[admin]\naddress = \"127.0.0.1:0\"\n";
+pub const TABLE: &str = "[admin]\naddress = \"127.0.0.1:0\"\n";
 
 /// An answer: its head as it came, and its body.
 pub struct Answer {
@@ -95,7 +95,7 @@ pub fn look(gateway: &Gateway, path: &str) -> Answer {
 
 /// What is counted when something is over is there a moment later.
 #[track_caller]
-fn soon(mut is_so: impl FnMut() -> bool) {
+pub fn soon(mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
         assert!(since.elapsed() < PATIENCE, "it did not happen");

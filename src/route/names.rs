@@ -1,6 +1,4 @@
 //! Which site a name belongs to: from SNI at the handshake, from `Host` at each request.
-//!
-//! Pure. The same rules judge both, so that what the handshake verified is what the request gets.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -1,0 +1,196 @@
+//! The way of a request to its app, until the head of the response: which endpoint, how long, and what to answer where
+//! there is no response.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Request, Response};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::config::{Balance, HashKey, Retry, Route, Upstream};
+use crate::observe::Exchange;
+use crate::policy::Permit;
+use crate::upstream::{Call, Failure, Lease, Options, SendError};
+
+use super::body::{BodyError, Progress, RequestBody};
+use super::deadlines::Deadlines;
+use super::reply::Answer;
+use super::{Caller, Denied};
+
+/// What of a caller's time is kept for the way of the answer: a tenth, and at least this.
+const MARGIN_MIN: Duration = Duration::from_millis(50);
+
+/// One request that goes to an app.
+pub(super) struct Sending<'a> {
+    pub(super) caller: &'a Caller,
+    pub(super) exchange: &'a Exchange,
+    pub(super) route: &'a Route,
+    pub(super) upstream: &'a Arc<Upstream>,
+    pub(super) progress: &'a Progress,
+    /// Since when the caller waits: longer than the exchange lasts, where it had to shake hands first.
+    pub(super) since: Instant,
+}
+
+impl Sending<'_> {
+    /// Sends it, and waits for the head of the response.
+    pub(super) async fn send(
+        &self,
+        permit: Permit,
+        request: Request<RequestBody>,
+    ) -> Result<(Response<Incoming>, Lease<RequestBody>), Denied> {
+        let upstreams = Rc::clone(&self.caller.upstreams);
+        let chosen = Rc::new(Cell::new(None));
+        let call = self.call(&request, Rc::clone(&chosen));
+        let options = call.options;
+        self.exchange.set_upstream(Arc::clone(self.upstream), Rc::clone(&chosen));
+        let sent = async move { upstreams.send(permit, &call, request).await };
+        let timeouts = &self.route.timeouts;
+        let due = timeouts.callback_budget.map(|budget| {
+            let limit = budget.saturating_sub((budget / 10).max(MARGIN_MIN));
+            (self.since + limit, limit)
+        });
+        let deadlines = Deadlines { started: self.exchange.started(), timeouts, due };
+        let late = if due.is_none() {
+            tokio::select! {
+                sent = sent => return sent.map_err(|error| denied(&error)),
+                late = deadlines.passed(self.progress) => late,
+            }
+        } else {
+            let mut sent = Box::pin(sent);
+            tokio::select! {
+                sent = &mut sent => return sent.map_err(|error| denied(&error)),
+                late = deadlines.passed(self.progress) => {
+                    if let Some(endpoint) = self.endpoint(&chosen) {
+                        // The caller has its answer; whether the app would have had one is counted.
+                        self.caller.upstreams.count_when_late(sent, endpoint, options);
+                    }
+                    late
+                }
+            }
+        };
+        let Some(endpoint) = self.endpoint(&chosen) else {
+            return Err(denied(&SendError::nowhere()));
+        };
+        self.caller.upstreams.failed(self.upstream, endpoint);
+        Err(denied(&SendError::timeout(endpoint, Failure::ResponseTimeout, late)))
+    }
+
+    /// The app answered, with what cannot be passed on.
+    pub(super) fn invalid(&self, cause: &'static str) -> Denied {
+        let Some(member) = self.exchange.endpoint() else {
+            return denied(&SendError::nowhere());
+        };
+        self.caller.upstreams.failed(self.upstream, &member.endpoint);
+        denied(&SendError::invalid_response(&member.endpoint, cause))
+    }
+
+    fn endpoint(&self, chosen: &Cell<Option<usize>>) -> Option<&crate::config::Endpoint> {
+        self.upstream.endpoints.get(chosen.get()?).map(|member| &member.endpoint)
+    }
+
+    fn call(
+        &self,
+        request: &Request<RequestBody>,
+        chosen: Rc<Cell<Option<usize>>>,
+    ) -> Call<RequestBody> {
+        let site = &self.caller.site.config;
+        Call {
+            upstream: Arc::clone(self.upstream),
+            options: Options::of(&self.route.timeouts, &site.limits),
+            key: self.key(request.headers()),
+            again: self.again(request),
+            chosen,
+        }
+    }
+
+    /// What a request is told by, where that chooses its endpoint.
+    fn key(&self, headers: &HeaderMap) -> String {
+        let Balance::Hash(key) = &self.upstream.balance else {
+            return String::new();
+        };
+        let of_client = match key {
+            HashKey::ClientAddress => None,
+            HashKey::Identity => {
+                let identity = self.caller.verdict.identity();
+                identity.map(|identity| identity.name().to_owned())
+            }
+            HashKey::Header(name) => {
+                let value = headers.get(name);
+                value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            }
+        };
+        of_client.unwrap_or_else(|| self.caller.peer.ip().to_string())
+    }
+
+    /// The request anew, where it may be done twice (RFC 9110 section 9.2.2) and has no body.
+    fn again(
+        &self,
+        request: &Request<RequestBody>,
+    ) -> Option<Box<dyn Fn() -> Request<RequestBody>>> {
+        const IDEMPOTENT: [Method; 5] =
+            [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE];
+        let is_asked = self.upstream.retry == Retry::Idempotent;
+        if !is_asked || !self.progress.ended.get() || !IDEMPOTENT.contains(request.method()) {
+            return None;
+        }
+        let (method, uri, headers) =
+            (request.method().clone(), request.uri().clone(), request.headers().clone());
+        Some(Box::new(move || {
+            let mut request = Request::new(RequestBody::empty());
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = uri.clone();
+            *request.headers_mut() = headers.clone();
+            request
+        }))
+    }
+}
+
+/// The answer for what went wrong on the way to the upstream and back.
+fn denied(error: &SendError) -> Denied {
+    if error.failure != Failure::RequestBody {
+        warn!(target: "upstream", endpoint = error.endpoint, cause = error.cause, "an upstream failed");
+    }
+    let answer = match error.failure {
+        Failure::Unreachable => Answer::UpstreamUnreachable,
+        Failure::Busy => Answer::UpstreamBusy,
+        Failure::Closed => Answer::UpstreamClosed,
+        Failure::InvalidResponse => Answer::UpstreamInvalid,
+        Failure::ConnectTimeout | Failure::ResponseTimeout => Answer::UpstreamTimeout,
+        Failure::RequestBody => match body_error(error) {
+            Some(BodyError::TooLarge(_)) => Answer::BodyTooLarge,
+            Some(BodyError::Idle(_)) => Answer::RequestTimeout,
+            _ => Answer::BadRequest,
+        },
+    };
+    let is_read = !matches!(body_error(error), Some(BodyError::Broken(error)) if is_gone(error));
+    Denied { is_read, ..Denied::new(answer, error.cause.as_str()) }
+}
+
+/// Whether the client closed, rather than sent what cannot be understood.
+fn is_gone(error: &hyper::Error) -> bool {
+    use std::io::ErrorKind as K;
+    let io = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    error.is_incomplete_message()
+        || error.is_closed()
+        || io.map(std::io::Error::kind).is_some_and(|kind| {
+            matches!(
+                kind,
+                K::UnexpectedEof | K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe
+            )
+        })
+}
+
+fn body_error(error: &SendError) -> Option<&BodyError> {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if let Some(error) = inner.downcast_ref() {
+            return Some(error);
+        }
+        source = inner.source();
+    }
+    None
+}
