@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 
 use crate::config;
-use crate::forward::{self, Answer, Dropped, WatchedBody};
+use crate::forward::{self, Answer, Dropped, Entry, WatchedBody};
 use crate::generation::{Generation, Site};
 use crate::observe::{ConnectionFacts, RequestId};
 use crate::policy::{LetIn, Reason, Refusal};
@@ -55,10 +55,21 @@ pub(super) async fn serve(
     let generation = worker.shared.generation.load_full();
     // A listener on all addresses does not know which of them the client came to.
     let mut facts = ConnectionFacts::new(peer, stream.local_addr().unwrap_or(local));
-    let limit = generation.config.limits.handshake_timeout;
-    let verified = timeout(limit, verify(&generation, stream, &mut facts)).await;
+    let limits = &generation.config.limits;
+    let limit = limits.handshake_timeout;
+    let handshake = worker.handshakes.begin(worker.share(limits.handshakes_max));
+    let verified = tokio::select! {
+        verified = timeout(limit, verify(&generation, stream, &mut facts)) => Some(verified),
+        () = handshake.makes_way() => None,
+    };
+    drop(handshake);
     let refused = match verified {
-        Ok(Ok((site, established))) => {
+        None => {
+            let sentence = "was the oldest of too many handshakes, and did not end";
+            let refusal = Refusal::new(Reason::MadeWay, sentence);
+            Refused { refusal, stream: None, words: None }
+        }
+        Some(Ok(Ok((site, established)))) => {
             let Established { stream, client, http2, is_resumed, version, group } = established;
             let counters = worker.counters.site(&site.name());
             counters.shaken(version, group.as_deref(), is_resumed);
@@ -86,8 +97,8 @@ pub(super) async fn serve(
             );
             return serve_http(worker, standing, &site, stream, http2, shaken).await;
         }
-        Ok(Err(refused)) => refused,
-        Err(_) => {
+        Some(Ok(Err(refused))) => refused,
+        Some(Err(_)) => {
             let sentence = format!("did not end the TLS handshake within {limit:?}");
             Refused { refusal: Refusal::new(Reason::Timeout, sentence), stream: None, words: None }
         }
@@ -167,13 +178,13 @@ async fn serve_http(
     let standing = Rc::new(standing);
     let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing)));
     let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
-    let (limits, timeouts) = (&site.config.limits, &site.config.timeouts);
+    let limits = &site.config.limits;
     let ended = if http2 {
         let connection = http2_builder(limits).serve_connection(io, service);
-        drive(connection, &worker, &standing, &activity, timeouts).await
+        drive(connection, &worker, &standing, &activity, &site.config).await
     } else {
         let connection = http1_builder(limits).serve_connection(io, service);
-        drive(connection, &worker, &standing, &activity, timeouts).await
+        drive(connection, &worker, &standing, &activity, &site.config).await
     };
     if let Err(error) = ended {
         debug!(%error, "the connection broke");
@@ -195,9 +206,21 @@ fn service(
         let (worker, ended) = (Rc::clone(&worker), Rc::clone(&activity));
         let is_http1 = request.version() < Version::HTTP_2;
         let (caller, lost) = standing.caller();
-        let is_last = lost.is_some();
-        let exchange =
-            forward::exchange(caller, lost, request, head_start.take(), move || ended.ended());
+        let most = caller.site.config.limits.requests_per_connection_max;
+        let is_last = lost.is_some() || most.is_some_and(|most| activity.requests() >= most);
+        let most = caller.generation.config.limits.requests_max.map(|most| worker.share(most));
+        let running = worker.requests.get();
+        let entry = match lost {
+            Some(reason) => Entry::Lost(reason),
+            None if most.is_some_and(|most| running >= most) => Entry::Overloaded,
+            None => Entry::Fine,
+        };
+        worker.requests.set(running + 1);
+        let over = Rc::clone(&worker);
+        let exchange = forward::exchange(caller, entry, request, head_start.take(), move || {
+            over.requests.set(over.requests.get().saturating_sub(1));
+            ended.ended();
+        });
         async move {
             let mut response = exchange.await?;
             if is_http1 && (is_last || worker.draining.get().is_some()) {
@@ -286,8 +309,10 @@ async fn drive(
     worker: &Worker,
     standing: &Standing,
     activity: &Activity,
-    timeouts: &config::Timeouts,
+    site: &config::Site,
 ) -> hyper::Result<()> {
+    let timeouts = &site.timeouts;
+    let most = site.limits.requests_per_connection_max;
     let mut connection = pin!(connection);
     let entry = worker.roster.entry();
     let mut winding_down = None;
@@ -295,11 +320,11 @@ async fn drive(
     poll_fn(|cx| {
         entry.enter(cx);
         loop {
-            if winding_down.is_none() && is_to_end(worker, standing, activity) {
+            if winding_down.is_none() && is_to_end(worker, standing, activity, most) {
                 if let Poll::Ready(ended) = look_last(connection.as_mut(), activity, cx) {
                     return Poll::Ready(ended);
                 }
-                if is_to_end(worker, standing, activity) {
+                if is_to_end(worker, standing, activity, most) {
                     connection.as_mut().wind_down();
                     winding_down = Some(Instant::now());
                 }
@@ -369,7 +394,7 @@ fn look_last(
 }
 
 /// Whether a connection must not begin anything new.
-fn is_to_end(worker: &Worker, standing: &Standing, activity: &Activity) -> bool {
+fn is_to_end(worker: &Worker, standing: &Standing, activity: &Activity, most: Option<u64>) -> bool {
     if !standing.holds() {
         // A request that has begun to arrive gets an answer that says why.
         return !activity.is_reading_head();
@@ -377,5 +402,6 @@ fn is_to_end(worker: &Worker, standing: &Standing, activity: &Activity) -> bool 
     // When the gateway drains, HTTP/2's GOAWAY loses no request. An HTTP/1.1 connection is left to ask once more, or
     // to end what it began to ask: the answer says `Connection: close`, and ends it. One whose answer began before
     // the drain did has told its client that it stays open, so it has to stay for the next request.
-    worker.draining.get().is_some() && activity.is_http2()
+    let is_used_up = most.is_some_and(|most| activity.requests() >= most);
+    activity.is_http2() && (is_used_up || worker.draining.get().is_some())
 }
