@@ -10,6 +10,7 @@ mod connection;
 mod expiries;
 mod gateway;
 mod handshakes;
+mod http;
 mod inherited;
 mod linger;
 mod listener;
