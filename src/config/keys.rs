@@ -171,7 +171,11 @@ pub const KEYS: &[Key] = &[
     Key { table: "site.limits", name: "header_bytes_max", unset: Default(r#""32KiB""#) },
     Key { table: "site.limits", name: "header_count_max", unset: Default("100") },
     Key { table: "site.limits", name: "body_bytes_max", unset: Default(r#""unlimited""#) },
+    Key { table: "site.limits", name: "uri_bytes_max", unset: Default(r#""8KiB""#) },
     Key { table: "site.limits", name: "streams_max", unset: Default("128") },
+    Key { table: "site.limits", name: "requests_per_connection_max", unset: Default(r#""unlimited""#) },
+    Key { table: "site.limits", name: "requests_per_minute", unset: Default(r#""unlimited""#) },
+    Key { table: "site.limits", name: "requests_per_minute_per_client", unset: Default(r#""unlimited""#) },
     Key { table: "site.limits", name: "sessions_max", unset: Default("4096") },
     Key { table: "site.limits", name: "upstream_idle_max", unset: Default("64") },
     Key { table: "site.limits", name: "held_requests_max", unset: Default("1000") },
@@ -195,7 +199,10 @@ pub const KEYS: &[Key] = &[
     Key { table: "admin", name: "allow_remote", unset: Default("false") },
 
     Key { table: "limits", name: "connections_max", unset: Default("10000") },
+    Key { table: "limits", name: "connections_per_address_max", unset: Default(r#""unlimited""#) },
+    Key { table: "limits", name: "handshakes_max", unset: Default("1000") },
     Key { table: "limits", name: "handshake_timeout", unset: Default(r#""10s""#) },
+    Key { table: "limits", name: "requests_max", unset: Default(r#""unlimited""#) },
 
     Key { table: "log", name: "format", unset: Default(r#""text""#) },
     Key { table: "log", name: "level", unset: Default(r#""info""#) },

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,8 +122,14 @@ pub struct Admin {
 pub struct Limits {
     /// Client connections open at once; further ones wait in the kernel's queue.
     pub connections_max: usize,
+    /// Those of one client address, an IPv6 /64 counting as one; `None` sets no limit.
+    pub connections_per_address_max: Option<usize>,
+    /// TLS handshakes under way at once; beyond it, the oldest makes way.
+    pub handshakes_max: usize,
     /// From accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
+    /// Requests under way at once; `None` sets no limit.
+    pub requests_max: Option<usize>,
 }
 
 /// `[warnings]`
@@ -328,6 +334,14 @@ pub struct SiteLimits {
     pub header_count_max: usize,
     /// Bytes of a request's body; `None` sets no limit.
     pub body_bytes_max: Option<u64>,
+    /// Bytes of a request's path and query.
+    pub uri_bytes_max: usize,
+    /// Requests on one connection, after which it is closed; `None` sets no limit.
+    pub requests_per_connection_max: Option<u64>,
+    /// Requests a minute, of all clients together; `None` sets no limit.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// The same of each client.
+    pub requests_per_minute_per_client: Option<NonZeroU32>,
     /// HTTP/2 requests at once on one connection.
     pub streams_max: u32,
     /// Sessions that are kept for resumption.

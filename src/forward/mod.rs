@@ -5,6 +5,7 @@ mod body;
 mod deadlines;
 mod headers;
 mod outgoing;
+mod rate;
 mod reply;
 mod request;
 mod response;
@@ -31,7 +32,7 @@ use crate::generation::{Generation, Site};
 use crate::observe::access::Record;
 use crate::observe::metrics::SiteCounters;
 use crate::observe::{AccessLine, AccessLog, Exchange, ExchangeFacts, Outcome, RequestId};
-use crate::policy::{self, Permit, Reason, Verdict};
+use crate::policy::{self, Permit, Rates, Reason, Verdict};
 use crate::upstream::{Lease, Upstreams};
 
 pub use body::{BodyError, RequestBody};
@@ -42,6 +43,9 @@ pub use watched::WatchedBody;
 
 use body::{Progress, ResponseBody};
 use sending::Sending;
+
+/// When a client whose request found the gateway overloaded may try again.
+const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a client that expects `100 Continue` is kept waiting for an app that says nothing.
 const EXPECTATION_TIMEOUT: Duration = Duration::from_secs(1);
@@ -58,6 +62,8 @@ pub struct Caller {
     pub identity_headers: ClientIdentityHeaders,
     /// The client's address.
     pub peer: SocketAddr,
+    /// What clients have left of their rates.
+    pub rates: Arc<Rates>,
     /// The worker's connections to the apps.
     pub upstreams: Rc<Upstreams<RequestBody>>,
     /// Where its requests are counted.
@@ -100,11 +106,22 @@ impl Caller {
     }
 }
 
-/// Serves one request. `lost` is why the caller is not trusted any more; then it gets an answer that says so.
+/// How a request finds its connection and the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// In order.
+    Fine,
+    /// Its caller is not trusted any more.
+    Lost(Reason),
+    /// There are as many requests under way as there may be.
+    Overloaded,
+}
+
+/// Serves one request, or answers why it is not served.
 /// The client has waited for `head_start` already, for its handshake. `on_end` runs when the exchange is over, however it ends.
 pub async fn exchange(
     caller: Rc<Caller>,
-    lost: Option<Reason>,
+    entry: Entry,
     request: Request<Incoming>,
     head_start: Duration,
     on_end: impl FnOnce() + 'static,
@@ -113,11 +130,18 @@ pub async fn exchange(
     let exchange = begin(&caller, &request, on_end);
     let since = exchange.started().checked_sub(head_start).unwrap_or(exchange.started());
     let progress = Rc::new(Progress::of(request.body()));
-    let replied = match lost {
-        None => reply_to(&caller, &exchange, request, &progress, since).await,
-        Some(reason) => {
+    let replied = match entry {
+        Entry::Fine => reply_to(&caller, &exchange, request, &progress, since).await,
+        Entry::Lost(reason) => {
             let cause = format!("the connection is not trusted any more: {reason}");
             Err(Denied::new(Answer::NotTrusted(reason), cause))
+        }
+        Entry::Overloaded => {
+            let cause = "as many requests are under way as `requests_max` allows";
+            Err(Denied {
+                retry_after: Some(OVERLOAD_PAUSE),
+                ..Denied::new(Answer::Overloaded, cause)
+            })
         }
     };
     let mut response = match replied {
@@ -171,10 +195,15 @@ fn answer(
         }
         Ok(Reply::OfRoute(response, code)) => (response, Some(code)),
         Ok(Reply::Nothing) => (Response::new(Bytes::new()), None),
-        Err(Denied { answer, cause, is_read }) => {
+        Err(Denied { answer, cause, is_read, retry_after }) => {
             let (_, code, _) = answer.parts();
             exchange.set_cause(&cause);
-            let response = answer.response(exchange.id(), &caller.site.config.answers, version);
+            let mut response = answer.response(exchange.id(), &caller.site.config.answers, version);
+            if let Some(wait) = retry_after {
+                // Whole seconds (RFC 9110 section 10.2.3), and none too few.
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
+            }
             (response, is_read.then_some(code))
         }
     };
@@ -191,13 +220,15 @@ struct Denied {
     answer: Answer,
     /// For the log.
     cause: String,
+    /// When it may be worth another try.
+    retry_after: Option<Duration>,
     /// Whether anybody is there to read it: not where the client broke off its own request.
     is_read: bool,
 }
 
 impl Denied {
     fn new(answer: Answer, cause: impl Into<String>) -> Self {
-        Self { answer, cause: cause.into(), is_read: true }
+        Self { answer, cause: cause.into(), is_read: true, retry_after: None }
     }
 }
 
@@ -227,6 +258,13 @@ async fn reply_to<'a>(
         let cause = foreign_host(host.name, site);
         return Err(Denied::new(Answer::Misdirected, cause));
     }
+    let uri = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if uri > site.limits.uri_bytes_max {
+        let cause =
+            format!("{uri} bytes of path and query; the ceiling is {}", site.limits.uri_bytes_max);
+        return Err(Denied::new(Answer::UriTooLong, cause));
+    }
+    rate::take(caller, exchange.started())?;
     let (route, path) = route::choose(site, &request)?;
     // What such a client may do.
     let permit = policy::judge(&site.client, &route.client, &caller.verdict)

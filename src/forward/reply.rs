@@ -36,6 +36,10 @@ pub enum Answer {
     UriTooLong,
     /// An expectation other than `100-continue`.
     ExpectationFailed,
+    /// The client, or all of a site, ask more often than they may.
+    TooManyRequests,
+    /// As many requests are under way as there may be.
+    Overloaded,
     /// The host is not one of the connection's site.
     Misdirected,
     /// The request's head is above the site's ceiling.
@@ -56,7 +60,7 @@ pub enum Answer {
 
 impl Answer {
     /// Every answer, for documentation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::PlainHttp,
         Self::NotAllowed,
@@ -68,9 +72,11 @@ impl Answer {
         Self::UriTooLong,
         Self::ExpectationFailed,
         Self::Misdirected,
+        Self::TooManyRequests,
         Self::HeaderTooLarge,
         Self::IdentityTooLarge,
         Self::UpstreamUnreachable,
+        Self::Overloaded,
         Self::UpstreamBusy,
         Self::UpstreamClosed,
         Self::UpstreamInvalid,
@@ -120,6 +126,14 @@ impl Answer {
                 "misdirected-request",
                 "this connection does not serve the requested host",
             ),
+            Self::TooManyRequests => (
+                S::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                "there are more requests than are allowed",
+            ),
+            Self::Overloaded => {
+                (S::SERVICE_UNAVAILABLE, "overloaded", "the gateway takes no more requests now")
+            }
             Self::HeaderTooLarge => (
                 S::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "header-too-large",

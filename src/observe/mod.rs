@@ -18,5 +18,5 @@ pub use exchange::{AccessLine, Chosen, Exchange, ExchangeFacts, Outcome, Request
 pub use expiry::{ExpiryEvent, days_left};
 pub use log_lines::LogLines;
 pub use refusal::{ConnectionFacts, RefusalEvent};
-pub use refusals::Refusals;
+pub use refusals::{Refusals, subscriber};
 pub use reloads::{Reload, ReloadLog, Reloaded};

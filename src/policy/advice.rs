@@ -90,6 +90,14 @@ impl Reason {
             Self::Timeout => {
                 "look at the client's network, or raise `handshake_timeout` in `[limits]`; a scan needs nothing"
             }
+            Self::MadeWay => {
+                "in a flood this is as it should be; if clients that mean it are cut off, raise `handshakes_max` in \
+                 `[limits]`"
+            }
+            Self::TooManyConnections => {
+                "if many clients share this address, such as behind a balancer, raise \
+                 `connections_per_address_max` in `[limits]`"
+            }
             Self::Closed => {
                 "nothing, as long as no client complains: scans and health checks do that all day"
             }

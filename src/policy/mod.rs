@@ -5,11 +5,13 @@
 
 mod advice;
 mod expiry;
+mod rate;
 mod refusal;
 mod rule;
 mod verdict;
 
 pub use expiry::{Stage, remark};
+pub use rate::Rates;
 pub use refusal::{Reason, Refusal};
 pub use verdict::{Failed, LetIn, Verdict, let_in, lets_in};
 

@@ -67,13 +67,17 @@ pub enum Reason {
     TlsFailure,
     /// The handshake did not end in time.
     Timeout,
+    /// There were too many handshakes, and this one was the oldest.
+    MadeWay,
+    /// The client's address has as many connections as it may.
+    TooManyConnections,
     /// The client went away in the handshake.
     Closed,
 }
 
 impl Reason {
     /// Every reason, for documentation.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::NoCertificate,
         Self::UnknownCa,
         Self::MissingIntermediate,
@@ -100,6 +104,8 @@ impl Reason {
         Self::ClientAlert,
         Self::TlsFailure,
         Self::Timeout,
+        Self::MadeWay,
+        Self::TooManyConnections,
         Self::Closed,
     ];
 
@@ -132,6 +138,8 @@ impl Reason {
             Self::ClientAlert => "client-alert",
             Self::TlsFailure => "tls-failure",
             Self::Timeout => "timeout",
+            Self::MadeWay => "made-way",
+            Self::TooManyConnections => "too-many-connections",
             Self::Closed => "closed",
         }
     }

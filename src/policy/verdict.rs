@@ -146,6 +146,8 @@ fn is_about_the_certificate(reason: Reason) -> bool {
         | Reason::ClientAlert
         | Reason::TlsFailure
         | Reason::Timeout
+        | Reason::MadeWay
+        | Reason::TooManyConnections
         | Reason::Closed => false,
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum Expiry {
 pub(super) struct Activity {
     is_http2: bool,
     exchanges: Cell<u32>,
+    /// All that have begun.
+    requests: Cell<u64>,
     quiet_since: Cell<Instant>,
     head_since: Cell<Option<Instant>>,
     write_blocked_since: Cell<Option<Instant>>,
@@ -36,6 +38,7 @@ impl Activity {
         Self {
             is_http2,
             exchanges: Cell::new(0),
+            requests: Cell::new(0),
             quiet_since: Cell::new(Instant::now()),
             head_since: Cell::new(None),
             write_blocked_since: Cell::new(None),
@@ -58,6 +61,7 @@ impl Activity {
     /// An exchange has begun.
     pub(super) fn begun(&self) {
         self.exchanges.set(self.exchanges.get() + 1);
+        self.requests.set(self.requests.get() + 1);
         self.head_since.set(None);
     }
 
@@ -67,6 +71,11 @@ impl Activity {
         // The HTTP library has the last of the response, and has yet to write it.
         self.unwritten.set(true);
         self.quiet_since.set(Instant::now());
+    }
+
+    /// How many exchanges have begun.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.get()
     }
 
     /// Whether this is HTTP/2.

@@ -1,46 +1,27 @@
-//! The path of one connection, from the accepted socket to its last response: ClientHello → site →
-//! handshake and verification → HTTP/1.1 or HTTP/2, each under a deadline and with every size set.
+//! The path of one connection, from the accepted socket until it speaks HTTP: ClientHello → site → handshake and
+//! verification, all under one deadline. What comes then is in `http`.
 
-use std::cell::Cell;
-use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response, Version};
-use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use ::http::Version;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use crate::config;
-use crate::forward::{self, Answer, Dropped, WatchedBody};
+use crate::forward::Answer;
 use crate::generation::{Generation, Site};
 use crate::observe::{ConnectionFacts, RequestId};
 use crate::policy::{LetIn, Reason, Refusal};
-use crate::tls::{self, Established, HelloFacts, HelloFailure, TlsStream};
+use crate::tls::{self, Established, HelloFacts, HelloFailure};
 
-use super::activity::{Activity, Expiry};
-use super::client_io::{ClientIo, written};
-use super::linger;
+use super::client_io::written;
 use super::standing::Standing;
 use super::worker::Worker;
-
-/// HTTP/2 windows: what one request, and all of one connection together, may send ahead of the app.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// What one HTTP/2 response may hold back for a client that reads slowly.
-const SEND_BUFFER: usize = 64 * 1024;
-/// What an HTTP/1.1 connection reads ahead of the app.
-const READ_BUFFER: usize = 64 * 1024;
+use super::{http, linger};
 
 /// Serves one connection to its end.
 pub(super) async fn serve(
@@ -55,10 +36,21 @@ pub(super) async fn serve(
     let generation = worker.shared.generation.load_full();
     // A listener on all addresses does not know which of them the client came to.
     let mut facts = ConnectionFacts::new(peer, stream.local_addr().unwrap_or(local));
-    let limit = generation.config.limits.handshake_timeout;
-    let verified = timeout(limit, verify(&generation, stream, &mut facts)).await;
+    let limits = &generation.config.limits;
+    let limit = limits.handshake_timeout;
+    let handshake = worker.handshakes.begin(worker.share(limits.handshakes_max));
+    let verified = tokio::select! {
+        verified = timeout(limit, verify(&generation, stream, &mut facts)) => Some(verified),
+        () = handshake.makes_way() => None,
+    };
+    drop(handshake);
     let refused = match verified {
-        Ok(Ok((site, established))) => {
+        None => {
+            let sentence = "was the oldest of too many handshakes, and did not end";
+            let refusal = Refusal::new(Reason::MadeWay, sentence);
+            Refused { refusal, stream: None, words: None }
+        }
+        Some(Ok(Ok((site, established)))) => {
             let Established { stream, client, http2, is_resumed, version, group } = established;
             let counters = worker.counters.site(&site.name());
             counters.shaken(version, group.as_deref(), is_resumed);
@@ -84,10 +76,10 @@ pub(super) async fn serve(
                 Arc::clone(&site),
                 verdict,
             );
-            return serve_http(worker, standing, &site, stream, http2, shaken).await;
+            return http::serve(worker, standing, &site, stream, http2, shaken).await;
         }
-        Ok(Err(refused)) => refused,
-        Err(_) => {
+        Some(Ok(Err(refused))) => refused,
+        Some(Err(_)) => {
             let sentence = format!("did not end the TLS handshake within {limit:?}");
             Refused { refusal: Refusal::new(Reason::Timeout, sentence), stream: None, words: None }
         }
@@ -152,230 +144,4 @@ fn note(facts: &mut ConnectionFacts, hello: HelloFacts) {
     facts.alpn = hello.alpn;
     facts.signature_schemes = hello.signature_schemes;
     facts.groups = hello.groups;
-}
-
-/// The sizes and timeouts of a connection are those of the site and generation that it began with.
-async fn serve_http(
-    worker: Rc<Worker>,
-    standing: Standing,
-    site: &Arc<Site>,
-    stream: TlsStream,
-    http2: bool,
-    shaken: Duration,
-) {
-    let activity = Rc::new(Activity::new(http2));
-    let standing = Rc::new(standing);
-    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing)));
-    let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
-    let (limits, timeouts) = (&site.config.limits, &site.config.timeouts);
-    let ended = if http2 {
-        let connection = http2_builder(limits).serve_connection(io, service);
-        drive(connection, &worker, &standing, &activity, timeouts).await
-    } else {
-        let connection = http1_builder(limits).serve_connection(io, service);
-        drive(connection, &worker, &standing, &activity, timeouts).await
-    };
-    if let Err(error) = ended {
-        debug!(%error, "the connection broke");
-    }
-}
-
-/// Every request of a connection goes through here.
-fn service(
-    worker: Rc<Worker>,
-    standing: Rc<Standing>,
-    activity: Rc<Activity>,
-    shaken: Duration,
-) -> impl Service<Request<Incoming>, Response = Response<WatchedBody>, Error = Dropped, Future: 'static>
-{
-    // Whoever sends the first request has waited for the handshake, too.
-    let head_start = Cell::new(shaken);
-    service_fn(move |request: Request<Incoming>| {
-        activity.begun();
-        let (worker, ended) = (Rc::clone(&worker), Rc::clone(&activity));
-        let is_http1 = request.version() < Version::HTTP_2;
-        let (caller, lost) = standing.caller();
-        let is_last = lost.is_some();
-        let exchange =
-            forward::exchange(caller, lost, request, head_start.take(), move || ended.ended());
-        async move {
-            let mut response = exchange.await?;
-            if is_http1 && (is_last || worker.draining.get().is_some()) {
-                let headers = response.headers_mut();
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok(response)
-        }
-    })
-}
-
-fn http1_builder(limits: &config::SiteLimits) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        // Deadlines are the driver's; hyper's one cannot tell an idle connection from a slow head.
-        .header_read_timeout(None)
-        .half_close(false)
-        .keep_alive(true)
-        .max_headers(limits.header_count_max)
-        .max_header_size(limits.header_bytes_max)
-        .max_buf_size(limits.header_bytes_max.max(READ_BUFFER));
-    builder
-}
-
-fn http2_builder(limits: &config::SiteLimits) -> http2::Builder<LocalExecutor> {
-    let header_bytes_max = u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX);
-    let mut builder = http2::Builder::new(LocalExecutor);
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.streams_max)
-        .max_header_list_size(header_bytes_max)
-        .max_frame_size(16 * 1024)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
-        // Resets that a client or we ourselves cause before h2 ends the connection (CVE-2023-44487 and
-        // CVE-2025-8671).
-        .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(64);
-    builder
-}
-
-/// Tasks of HTTP/2 streams stay on the connection's worker.
-#[derive(Clone)]
-struct LocalExecutor;
-
-impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor {
-    fn execute(&self, task: F) {
-        tokio::task::spawn_local(task);
-    }
-}
-
-/// What the driver needs of both kinds of HTTP connection.
-trait HttpConnection: Future<Output = hyper::Result<()>> {
-    /// Finish what runs, begin nothing new.
-    fn wind_down(self: Pin<&mut Self>);
-}
-
-impl<S> HttpConnection for http1::Connection<TokioIo<ClientIo>, S>
-where
-    S: Service<Request<Incoming>, Response = Response<WatchedBody>, Error = Dropped>,
-{
-    fn wind_down(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-impl<S> HttpConnection for http2::Connection<TokioIo<ClientIo>, S, LocalExecutor>
-where
-    S: Service<
-            Request<Incoming>,
-            Response = Response<WatchedBody>,
-            Error = Dropped,
-            Future: 'static,
-        >,
-{
-    fn wind_down(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-/// Runs an HTTP connection to its end: under its deadlines, under the trust in force, and until told to drain.
-async fn drive(
-    connection: impl HttpConnection,
-    worker: &Worker,
-    standing: &Standing,
-    activity: &Activity,
-    timeouts: &config::Timeouts,
-) -> hyper::Result<()> {
-    let mut connection = pin!(connection);
-    let entry = worker.roster.entry();
-    let mut winding_down = None;
-    let mut timer = pin!(sleep_until(Instant::now() + timeouts.idle_timeout));
-    poll_fn(|cx| {
-        entry.enter(cx);
-        loop {
-            if winding_down.is_none() && is_to_end(worker, standing, activity) {
-                if let Poll::Ready(ended) = look_last(connection.as_mut(), activity, cx) {
-                    return Poll::Ready(ended);
-                }
-                if is_to_end(worker, standing, activity) {
-                    connection.as_mut().wind_down();
-                    winding_down = Some(Instant::now());
-                }
-            }
-            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-                return Poll::Ready(ended);
-            }
-            let draining = worker.draining.get().map(|since| (since, worker.drain_grace()));
-            let deadline = match (activity.deadline(timeouts, draining), winding_down) {
-                // Told to leave; it has a while to do so.
-                (Some((_, Expiry::Idle)), Some(since)) => {
-                    Some((since + timeouts.header_timeout, Expiry::Idle))
-                }
-                (deadline, _) => deadline,
-            };
-            let trust = standing.expires().map(|at| (at, Expiry::Trust));
-            let Some((at, expiry)) = deadline.into_iter().chain(trust).min_by_key(|(at, _)| *at)
-            else {
-                return Poll::Pending;
-            };
-            // The timer is moved only when it would ring too late, or has rung too early: a connection
-            // that is busy costs no timer operation per request.
-            if at < timer.deadline() {
-                timer.as_mut().reset(at);
-            }
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if Instant::now() < at {
-                timer.as_mut().reset(at);
-                continue;
-            }
-            match expiry {
-                // The next turn asks how the connection stands now.
-                Expiry::Trust => standing.rings(),
-                Expiry::Idle if winding_down.is_none() => {
-                    if let Poll::Ready(ended) = look_last(connection.as_mut(), activity, cx) {
-                        return Poll::Ready(ended);
-                    }
-                    if activity.is_reading_head() {
-                        continue;
-                    }
-                    connection.as_mut().wind_down();
-                    winding_down = Some(Instant::now());
-                }
-                // Whoever does not finish, does not read, or does not leave is left.
-                Expiry::Idle | Expiry::Head | Expiry::Write => {
-                    debug!(?expiry, "a connection ran out of time");
-                    return Poll::Ready(Ok(()));
-                }
-            }
-        }
-    })
-    .await
-}
-
-/// Takes what has come by now before a connection is told to end: a request that was sent in time is answered.
-fn look_last(
-    connection: Pin<&mut impl HttpConnection>,
-    activity: &Activity,
-    cx: &mut Context<'_>,
-) -> Poll<hyper::Result<()>> {
-    activity.look_last(true);
-    let polled = connection.poll(cx);
-    activity.look_last(false);
-    polled
-}
-
-/// Whether a connection must not begin anything new.
-fn is_to_end(worker: &Worker, standing: &Standing, activity: &Activity) -> bool {
-    if !standing.holds() {
-        // A request that has begun to arrive gets an answer that says why.
-        return !activity.is_reading_head();
-    }
-    // When the gateway drains, HTTP/2's GOAWAY loses no request. An HTTP/1.1 connection is left to ask once more, or
-    // to end what it began to ask: the answer says `Connection: close`, and ends it. One whose answer began before
-    // the drain did has told its client that it stays open, so it has to stay for the next request.
-    worker.draining.get().is_some() && activity.is_http2()
 }

@@ -14,6 +14,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, error};
 
 use crate::config;
+use crate::observe::ConnectionFacts;
+use crate::policy::{Reason, Refusal};
+use crate::tls::unix_now;
 
 use super::inherited::{self, Inherited};
 use super::{Accepted, Shared, Slot};
@@ -268,6 +271,18 @@ impl Acceptor {
 
     /// Gives a connection to the worker with the fewest; among equals, to each in turn.
     fn give(&mut self, stream: std::net::TcpStream, peer: SocketAddr, local: SocketAddr) {
+        // A socket of systemd's may take clients of both families, those of IPv4 disguised.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let generation = self.shared.generation.load();
+        let max = generation.config.limits.connections_per_address_max;
+        let Some(place) = self.shared.addresses.begin(peer.ip(), max) else {
+            let sentence = "comes from an address that has as many connections as it may";
+            let refusal = Refusal::new(Reason::TooManyConnections, sentence);
+            let (told, facts) =
+                (generation.config.log.refusals_per_minute, ConnectionFacts::new(peer, local));
+            self.shared.refusals.report(told, unix_now(), facts, refusal, false);
+            return;
+        };
         let count = self.workers.len();
         let open = |worker: &usize| self.shared.open[*worker].load(Ordering::Relaxed);
         let in_turn = (0..count).map(|offset| (self.next + offset) % count);
@@ -276,9 +291,7 @@ impl Acceptor {
         };
         self.next = (worker + 1) % count;
         self.shared.open[worker].fetch_add(1, Ordering::Relaxed);
-        let slot = Slot { shared: Arc::clone(&self.shared), worker };
-        // A socket of systemd's may take clients of both families, those of IPv4 disguised.
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let slot = Slot { shared: Arc::clone(&self.shared), _place: place, worker };
         // A worker that is gone takes its connections with it.
         let _ = self.workers[worker].send(Accepted { stream, peer, local, slot });
     }

@@ -4,10 +4,13 @@
 //! the fewest; from then on the connection, its requests and their upstream calls stay on that worker.
 
 mod activity;
+mod addresses;
 mod client_io;
 mod connection;
 mod expiries;
 mod gateway;
+mod handshakes;
+mod http;
 mod inherited;
 mod linger;
 mod listener;
@@ -30,6 +33,7 @@ use crate::admin::{Door, OpenError, Place};
 use crate::generation::Generation;
 use crate::observe::metrics::Metrics;
 use crate::observe::{AccessLog, Callers, Refusals, ReloadLog};
+use crate::policy::Rates;
 use crate::tls::unix_now;
 use crate::upstream::EndpointStates;
 
@@ -40,6 +44,7 @@ pub use pulse::Pulse;
 #[doc(hidden)]
 pub use standing::Term;
 
+use addresses::Addresses;
 use expiries::Expiries;
 use listener::Listening;
 use pulse::Beats;
@@ -85,6 +90,10 @@ struct Shared {
     metrics: Metrics,
     /// Where access lines go.
     access_log: AccessLog,
+    /// Connections of each client address.
+    addresses: Arc<Addresses>,
+    /// What clients have left of their rates.
+    rates: Arc<Rates>,
     /// What is known of the endpoints of apps.
     endpoint_states: Arc<EndpointStates>,
     /// What became of reloads.
@@ -111,6 +120,8 @@ struct Accepted {
 /// A connection's place among its worker's open ones.
 struct Slot {
     shared: Arc<Shared>,
+    /// Among those of its address.
+    _place: addresses::Place,
     worker: usize,
 }
 
@@ -157,6 +168,8 @@ impl Control {
             beats: Beats::new(workers),
             metrics: Metrics::new(workers),
             access_log,
+            addresses: Arc::default(),
+            rates: Arc::default(),
             endpoint_states: Arc::default(),
             reloads: ReloadLog::default(),
             door: Door::default(),

@@ -179,6 +179,7 @@ fn caller(
         verdict,
         peer: facts.peer,
         upstreams: Rc::clone(&worker.upstreams),
+        rates: Arc::clone(&worker.shared.rates),
         counters: worker.counters.site(&name),
         access_log: Rc::clone(&worker.access_log),
         site_name: Arc::from(name),

@@ -19,6 +19,7 @@ use crate::observe::metrics::LocalCounters;
 use crate::upstream::Upstreams;
 
 use super::connection;
+use super::handshakes::Handshakes;
 use super::roster::Roster;
 use super::{Accepted, Shared};
 
@@ -36,11 +37,20 @@ pub(super) struct Worker {
     pub(super) counters: Rc<LocalCounters>,
     /// The connections that are open, to be woken when the trust changes or the gateway drains.
     pub(super) roster: Rc<Roster>,
+    /// The handshakes that are under way.
+    pub(super) handshakes: Rc<Handshakes>,
+    /// How many requests are under way.
+    pub(super) requests: Cell<usize>,
     /// Since when the gateway drains.
     pub(super) draining: Cell<Option<Instant>>,
 }
 
 impl Worker {
+    /// This worker's part of a ceiling of the whole process, rounded up.
+    pub(super) fn share(&self, ceiling: usize) -> usize {
+        ceiling.div_ceil(self.shared.open.len().max(1))
+    }
+
     /// How long an idle connection may still ask once when the gateway drains. Where another process serves already,
     /// nobody waits for it: it has until shortly before the drain ends, so that whoever asks again at all is answered.
     pub(super) fn drain_grace(&self) -> Duration {
@@ -90,6 +100,8 @@ pub(super) async fn run(
         upstreams: Rc::new(upstreams),
         counters,
         roster: Rc::default(),
+        handshakes: Rc::default(),
+        requests: Cell::new(0),
         draining: Cell::new(None),
     });
     let beating = Arc::clone(&worker.shared);

@@ -8,6 +8,7 @@
 
 mod access_log;
 mod admin;
+mod ceilings;
 mod continuous;
 mod forwarding;
 mod headers;

@@ -66,7 +66,11 @@ pub(super) fn log(mut table: Table<'_>) -> Log {
 pub(super) fn limits(mut table: Table<'_>) -> Limits {
     Limits {
         connections_max: table.integer("connections_max", 1..=1_000_000),
+        connections_per_address_max: table
+            .integer_or_unlimited("connections_per_address_max", 1..=1_000_000),
+        handshakes_max: table.integer("handshakes_max", 1..=1_000_000),
         handshake_timeout: table.duration("handshake_timeout"),
+        requests_max: table.integer_or_unlimited("requests_max", 1..=1_000_000),
     }
 }
 

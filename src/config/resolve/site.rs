@@ -1,6 +1,7 @@
 //! `[[site]]`: names, files, app, clients and limits, and no name twice.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -236,12 +237,22 @@ pub(super) fn within_budget(timeouts: Timeouts) -> Timeouts {
     }
 }
 
+fn rate(table: &mut Table<'_>, name: &'static str) -> Option<NonZeroU32> {
+    table.integer_or_unlimited(name, 1..=1_000_000_u32).and_then(NonZeroU32::new)
+}
+
 fn limits(mut table: Table<'_>) -> SiteLimits {
     let header_bytes = table.size("header_bytes_max", 8 << 10..=1 << 20);
     SiteLimits {
         header_bytes_max: usize::try_from(header_bytes).unwrap_or(usize::MAX),
         header_count_max: table.integer("header_count_max", 1..=1000),
         body_bytes_max: table.size_or_unlimited("body_bytes_max"),
+        uri_bytes_max: usize::try_from(table.size("uri_bytes_max", 256..=1 << 20))
+            .unwrap_or(usize::MAX),
+        requests_per_connection_max: table
+            .integer_or_unlimited("requests_per_connection_max", 1..=u64::MAX),
+        requests_per_minute: rate(&mut table, "requests_per_minute"),
+        requests_per_minute_per_client: rate(&mut table, "requests_per_minute_per_client"),
         streams_max: table.integer("streams_max", 1..=10_000),
         sessions_max: table.integer("sessions_max", 1..=1_000_000),
         upstream_idle_max: table.integer("upstream_idle_max", 0..=10_000),

@@ -124,7 +124,7 @@ impl Limiter {
     fn scope(&mut self, address: IpAddr, reason: Reason) -> Scope {
         // A listener on all IPv6 addresses sees IPv4 clients in IPv6's clothes.
         let address = address.to_canonical();
-        let source = Scope::Source(network(address, 32, 64));
+        let source = Scope::Source(subscriber(address));
         if self.windows.contains_key(&(source, reason)) {
             return source;
         }
@@ -142,6 +142,12 @@ impl Limiter {
         }
         Scope::Everyone
     }
+}
+
+/// Who stands behind an address: that of IPv4 itself, or the /64 of IPv6, which one subscriber has at least. IPv4 in
+/// IPv6's clothes is IPv4.
+pub fn subscriber(address: IpAddr) -> IpAddr {
+    network(address.to_canonical(), 32, 64)
 }
 
 /// The network of so many bits that an address is in.

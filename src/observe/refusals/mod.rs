@@ -8,6 +8,8 @@
 mod limiter;
 mod ring;
 
+pub use limiter::subscriber;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

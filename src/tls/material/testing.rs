@@ -108,6 +108,10 @@ impl Lab {
                 streams_max: 100,
                 sessions_max: 100,
                 held_requests_max: 1000,
+                uri_bytes_max: 8 << 10,
+                requests_per_connection_max: None,
+                requests_per_minute: None,
+                requests_per_minute_per_client: None,
                 upstream_idle_max: 32,
             },
         }

@@ -129,6 +129,23 @@ const CASES: &[Case] = &[
             in_the_clear(&Setup::new(&Upstream::absent()).process_tables(limits).start(), b"\x16")
         },
         "did not end the TLS handshake within 100ms", "`handshake_timeout` in `[limits]`", ""),
+    case(R::MadeWay, || {
+            let gateway = with_limit("handshakes_max = 1");
+            let mark = events::mark();
+            let first = held(&gateway);
+            // Another one that begins.
+            let _second = held(&gateway);
+            events::wait_for("refusal", first.local_addr().unwrap(), mark)
+        },
+        "was the oldest of too many handshakes", "`handshakes_max` in `[limits]`", ""),
+    case(R::TooManyConnections, || {
+            let gateway = with_limit("connections_per_address_max = 1");
+            let _first = held(&gateway);
+            let mark = events::mark();
+            let second = port::connect(gateway.address).unwrap();
+            events::wait_for("refusal", second.local_addr().unwrap(), mark)
+        },
+        "as many connections as it may", "`connections_per_address_max` in `[limits]`", ""),
     case(R::Closed, gone,
         "closed the connection before a ClientHello", "nothing, as long as no client complains", ""),
 ];
@@ -350,6 +367,18 @@ fn in_the_clear(gateway: &Gateway, bytes: &[u8]) -> events::Event {
     stream.write_all(bytes).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
     events::wait_for("refusal", stream.local_addr().unwrap(), mark)
+}
+
+fn with_limit(line: &str) -> Gateway {
+    let limits = format!("[limits]\n{line}");
+    Setup::new(&Upstream::absent()).process_tables(&limits).start()
+}
+
+/// A connection whose handshake has begun, and goes no further.
+fn held(gateway: &Gateway) -> std::net::TcpStream {
+    let mut stream = port::connect(gateway.address).unwrap();
+    stream.write_all(b"\x16").unwrap();
+    stream
 }
 
 fn hello_of_tls_1_0() -> Vec<u8> {
