@@ -27,7 +27,7 @@ pub use client::{
     CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt,
 };
 pub use route::{Action, HeaderRules, Proxy, Route, RouteClient, RoutePath};
-pub use upstream::{Balance, Endpoint, HashKey, Member, Retry, Upstream};
+pub use upstream::{Balance, Endpoint, HashKey, HealthCheck, Member, Retry, Upstream};
 
 /// One whole `gateway.toml`.
 #[derive(Debug)]
@@ -192,15 +192,19 @@ impl Site {
         if self.client.accepts(Legacy::Rsa1024) { TlsVersion::V1_2 } else { TlsVersion::V1_3 }
     }
 
-    /// Where its requests may go, its own app's endpoints first; none twice.
-    pub fn endpoints(&self) -> Vec<&Endpoint> {
+    /// The apps that its requests may go to, its own first.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
         let routed = self.routes.iter().filter_map(|route| match &route.value.action {
             Action::Proxy(proxy) => Some(&proxy.upstream),
             _ => None,
         });
-        let members = std::iter::once(&self.upstream).chain(routed);
+        std::iter::once(&self.upstream).chain(routed).map(|upstream| &upstream.value)
+    }
+
+    /// Where its requests may go, its own app's endpoints first; none twice.
+    pub fn endpoints(&self) -> Vec<&Endpoint> {
         let mut endpoints: Vec<&Endpoint> = Vec::new();
-        for member in members.flat_map(|upstream| &upstream.value.endpoints) {
+        for member in self.upstreams().flat_map(|upstream| &upstream.endpoints) {
             if !endpoints.contains(&&member.endpoint) {
                 endpoints.push(&member.endpoint);
             }

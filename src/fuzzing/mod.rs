@@ -12,6 +12,7 @@ mod configuration;
 mod der;
 mod list;
 mod names;
+mod path;
 mod pattern;
 mod reading_back;
 mod seeds;
@@ -30,7 +31,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     // A certificate, from its first byte.
     Target { name: "certificate", run: certificate::run, seeds: seeds::certificates },
     // A certificate that can always be read, with names made of the input.
@@ -39,6 +40,8 @@ pub const TARGETS: [Target; 6] = [
     Target { name: "list", run: list::run, seeds: seeds::lists },
     // A rule's pattern and the names that it is compared with.
     Target { name: "pattern", run: pattern::run, seeds: seeds::patterns },
+    // A request's path, and servers that read it in their own ways.
+    Target { name: "path", run: path::run, seeds: seeds::paths },
     // The text of a `gateway.toml`.
     Target { name: "configuration", run: configuration::run, seeds: seeds::configurations },
     // What comes in from outside before anything else is known of it: a ClientHello, a file.

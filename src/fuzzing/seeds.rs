@@ -234,3 +234,29 @@ pub(super) fn wire() -> Vec<Vec<u8>> {
     ]);
     seeds
 }
+
+/// Paths that servers read in different ways, and some that they do not.
+pub(super) fn paths() -> Vec<Vec<u8>> {
+    let paths = [
+        "",
+        "callback",
+        "a/../b",
+        "a/./b//c/",
+        "%2e%2e/x",
+        "x/%2E./y",
+        "a;v=1/b",
+        "..;/a",
+        "x%2fy",
+        "x%5Cy",
+        "caf%c3%a9/%7Euser",
+        "%252e%252e/x",
+        "a%00b",
+        "%c0%af",
+        "a%20b%3Bc",
+        "...",
+        ".well-known/x",
+        "a\\b",
+        "%",
+    ];
+    paths.iter().map(|path| path.as_bytes().to_vec()).collect()
+}

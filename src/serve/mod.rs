@@ -10,6 +10,7 @@ mod connection;
 mod expiries;
 mod gateway;
 mod handshakes;
+mod health_checks;
 mod http;
 mod inherited;
 mod linger;

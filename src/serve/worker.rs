@@ -20,6 +20,7 @@ use crate::upstream::Upstreams;
 
 use super::connection;
 use super::handshakes::Handshakes;
+use super::health_checks;
 use super::roster::Roster;
 use super::{Accepted, Shared};
 
@@ -107,6 +108,8 @@ pub(super) async fn run(
     let beating = Arc::clone(&worker.shared);
     let beating = tokio::task::spawn_local(async move { beating.beats.beat(number).await });
     let telling = tokio::task::spawn_local(Rc::clone(&worker).tell());
+    let asking = Arc::clone(&worker.shared);
+    let asking = (number == 0).then(|| tokio::task::spawn_local(health_checks::run(asking)));
     let tracker = TaskTracker::new();
     let ended = Arc::clone(&worker.shared);
     while let Some(Accepted { stream, peer, local, slot }) = accepted.recv().await {
@@ -131,6 +134,9 @@ pub(super) async fn run(
     tracker.close();
     tracker.wait().await;
     telling.abort();
+    if let Some(asking) = asking {
+        asking.abort();
+    }
     beating.abort();
     ended.beats.end(number);
 }

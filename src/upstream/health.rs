@@ -2,7 +2,7 @@
 //! while. Nothing here is written for a request that goes well.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,9 @@ use crate::config::{Endpoint, Upstream};
 
 /// Endpoints that are remembered; of further ones nothing is known.
 const ENDPOINTS_MAX: usize = 10_000;
+
+/// Checks in a row that have to fail where `failures_max` is unlimited.
+const CHECKS_MAX: u32 = 3;
 
 /// Of all endpoints. One address has one state, whatever upstreams it is in and whatever generation.
 #[derive(Debug, Default)]
@@ -44,6 +47,10 @@ pub struct EndpointState {
     failures: AtomicU32,
     /// Until when it is left out, in milliseconds; 0 where it was never out or has done well since.
     out_until: AtomicU64,
+    /// Checks that failed since one passed.
+    checks_failed: AtomicU32,
+    /// Whether so many did that it is left out until one passes.
+    is_ailing: AtomicBool,
     /// When it last came back, in milliseconds, plus one; 0 if never.
     back_at: AtomicU64,
 }
@@ -55,6 +62,8 @@ impl EndpointState {
             known_since: Instant::now(),
             failures: AtomicU32::new(0),
             out_until: AtomicU64::new(0),
+            checks_failed: AtomicU32::new(0),
+            is_ailing: AtomicBool::new(false),
             back_at: AtomicU64::new(0),
         }
     }
@@ -67,7 +76,31 @@ impl EndpointState {
     /// Whether it is left out now.
     pub fn is_out(&self) -> bool {
         let until = self.out_until.load(Ordering::Relaxed);
-        until > 0 && self.now() < until
+        until > 0 && self.now() < until || self.is_ailing.load(Ordering::Relaxed)
+    }
+
+    /// What a health check found.
+    pub fn checked(&self, found: &Result<(), String>, upstream: &Upstream) {
+        let Err(why) = found else {
+            self.forget_checks();
+            self.succeeded();
+            return;
+        };
+        let failed = self.checks_failed.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let max = upstream.failures_max.unwrap_or(CHECKS_MAX);
+        if failed >= max && !self.is_ailing.swap(true, Ordering::Relaxed) {
+            warn!(target: "upstream", endpoint = %self.endpoint, upstream = upstream.name, why,
+                "an endpoint is not well and is left out until it is");
+        }
+    }
+
+    /// Nobody checks it any more, or it is well.
+    pub fn forget_checks(&self) {
+        self.checks_failed.store(0, Ordering::Relaxed);
+        if self.is_ailing.swap(false, Ordering::Relaxed) {
+            self.back_at.store(self.now() + 1, Ordering::Relaxed);
+            info!(target: "upstream", endpoint = %self.endpoint, "an endpoint is well again");
+        }
     }
 
     /// How much of its weight it has, above 0 and at most 1.

@@ -4,6 +4,7 @@
 //! connection. [`Upstreams::send`] uses up a [`Permit`], so that a request which nobody judged cannot be sent.
 
 mod balance;
+mod check;
 mod connect;
 mod early_answer;
 mod error;
@@ -27,6 +28,7 @@ use crate::observe::Chosen;
 use crate::observe::metrics::{EndpointCounters, LocalCounters};
 use crate::policy::Permit;
 
+pub use check::check;
 pub use connect::probe;
 pub use error::{Failure, SendError};
 pub use health::{EndpointState, EndpointStates};

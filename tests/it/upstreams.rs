@@ -1,6 +1,8 @@
 //! `[[upstream]]`: which endpoint a request goes to, what happens when it fails, and callers that have little time.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -96,6 +98,46 @@ fn an_endpoint_that_was_left_out_is_tried_again() {
         _ = gateway.connect().get("/");
         bad.requests().len() > 4
     });
+}
+
+/// Asked without a request: it is out before any client notices, and back as soon as it is well.
+#[test]
+fn an_endpoint_that_is_not_well_gets_no_request_until_it_is() {
+    let is_well = Arc::new(AtomicBool::new(false));
+    let says = Arc::clone(&is_well);
+    let ailing = Upstream::scripted(move |talk| {
+        while let Ok(Some(request)) = talk.request() {
+            let is_check = request.first_line.starts_with("GET /health ");
+            let is_fine = !is_check || says.load(Ordering::Relaxed);
+            talk.say(if is_fine { OK } else { "HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n" });
+        }
+    });
+    let good = Upstream::answering(OK);
+    let lines = "balance = \"round_robin\"\nfailures_max = 2\nhealth_check_path = \"/health\"\n\
+                 health_check_interval = \"50ms\"";
+    let upstream = format!(
+        "[[upstream]]\nname = \"app\"\nendpoints = {:?}\n{lines}\n{TABLE}",
+        [&ailing.url, &good.url,]
+    );
+    let gateway = Setup::with_url("app").process_tables(&upstream).start();
+    let left_out = || {
+        let metrics = look(&gateway, "/metrics");
+        let of = format!(
+            "mtls_gateway_upstream_left_out{{site=\"a.example\",endpoint=\"{}\"",
+            ailing.url
+        );
+        metrics.metric(&of)
+    };
+    soon(|| left_out() == 1.0);
+    get_many(&gateway, 6);
+    let requests = |app: &Upstream| {
+        app.requests().iter().filter(|one| one.first_line.starts_with("GET / ")).count()
+    };
+    assert_eq!((requests(&ailing), requests(&good)), (0, 6));
+    is_well.store(true, Ordering::Relaxed);
+    soon(|| left_out() == 0.0);
+    get_many(&gateway, 6);
+    assert_eq!((requests(&ailing), requests(&good)), (3, 9));
 }
 
 #[test]

@@ -124,12 +124,17 @@ fn the_units_give_little_away() {
     }
 }
 
+#[expect(clippy::disallowed_macros, reason = "a test has nowhere else to say it")]
+fn too_old(version: u32) {
+    eprintln!("!! NOT VERIFIED: systemd {version} has no `Type=notify-reload`, 253 has");
+}
+
 #[test]
 fn systemd_253_understands_that_it_reloads_by_itself() {
     match systemd_version() {
         Some(253..) => {}
         Some(version) => {
-            return skip(&format!("systemd {version} has no `Type=notify-reload`, 253 has"), true);
+            return too_old(version);
         }
         None => return skip("systemd-analyze is not installed", false),
     }

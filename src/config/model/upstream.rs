@@ -28,6 +28,19 @@ pub struct Upstream {
     pub slow_start: Option<Duration>,
     /// What is sent a second time.
     pub retry: Retry,
+    /// How endpoints are asked whether they are well; `None` waits for requests to show.
+    pub health_check: Option<HealthCheck>,
+}
+
+/// `health_check_...`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// What is asked for, by GET.
+    pub path: String,
+    /// How often.
+    pub interval: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
 }
 
 impl Upstream {
@@ -43,6 +56,7 @@ impl Upstream {
             ejection_time: Duration::ZERO,
             slow_start: None,
             retry: Retry::Unsent,
+            health_check: None,
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use super::address::address;
-use crate::config::model::{Balance, HashKey, Member, Retry, Upstream};
+use crate::config::model::{Balance, HashKey, HealthCheck, Member, Retry, Upstream};
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
 
@@ -56,7 +56,7 @@ impl<'a> Named<'a> {
             }
             let address =
                 address(&self.reader.folders, text).map_err(|wrong| self.or_name(wrong))?;
-            let settings = Settings::read(&mut Table::absent(self.reader, "upstream"), self.reader);
+            let settings = Settings::read(&mut Table::absent(self.reader, "upstream"));
             let members = vec![Member::plain(address.endpoint)];
             let name = members[0].endpoint.to_string();
             Ok(Some(Arc::new(settings.upstream(name, members, address.base))))
@@ -95,12 +95,16 @@ struct Settings {
     ejection_time: std::time::Duration,
     slow_start: Option<std::time::Duration>,
     retry: Retry,
+    health_check: Option<HealthCheck>,
 }
 
 impl Settings {
-    fn read(table: &mut Table<'_>, _reader: &Reader<'_>) -> Self {
+    fn read(table: &mut Table<'_>) -> Self {
         let balance = table.parsed("balance", balance);
         let retry = table.parsed("retry", retry);
+        let path = table.parsed("health_check_path", health_check_path);
+        let (interval, timeout) =
+            (table.duration("health_check_interval"), table.duration("health_check_timeout"));
         Self {
             balance: balance.map_or(Balance::LeastConnections, |balance| balance.value),
             connections_max: table.integer_or_unlimited("connections_max", 1..=1_000_000),
@@ -108,22 +112,22 @@ impl Settings {
             ejection_time: table.duration("ejection_time"),
             slow_start: table.duration_or_none("slow_start"),
             retry: retry.map_or(Retry::Unsent, |retry| retry.value),
+            health_check: path.map(|path| HealthCheck { path: path.value, interval, timeout }),
         }
     }
 
     fn upstream(self, name: String, endpoints: Vec<Member>, base: String) -> Upstream {
-        let Self { balance, connections_max, failures_max, ejection_time, slow_start, retry } =
-            self;
         Upstream {
             name,
             endpoints,
             base,
-            balance,
-            connections_max,
-            failures_max,
-            ejection_time,
-            slow_start,
-            retry,
+            balance: self.balance,
+            connections_max: self.connections_max,
+            failures_max: self.failures_max,
+            ejection_time: self.ejection_time,
+            slow_start: self.slow_start,
+            retry: self.retry,
+            health_check: self.health_check,
         }
     }
 }
@@ -157,7 +161,7 @@ fn named(
         }
         Ok(member)
     });
-    let settings = Settings::read(table, reader);
+    let settings = Settings::read(table);
     let members = members?;
     let mut seen = BTreeSet::new();
     for member in &members {
@@ -221,6 +225,13 @@ fn balance(text: &str) -> Result<Balance, Wrong> {
         }
     };
     Err(Wrong::new(format!("`balance` knows no `{text}`"), fix))
+}
+
+fn health_check_path(text: &str) -> Result<String, Wrong> {
+    let is_target = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_target.then(|| text.to_owned()).ok_or_else(|| {
+        Wrong::new(format!("`{text}` is no path to ask for"), "write one such as `\"/health\"`")
+    })
 }
 
 fn retry(text: &str) -> Result<Retry, Wrong> {
