@@ -2,17 +2,15 @@
 //! gateway serves; the thread starts with the first of them.
 
 use std::fmt;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
-use rustix::fs::{Access, access};
 use rustix::net::{Shutdown, shutdown};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
@@ -20,8 +18,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::config;
+use crate::local_socket::{self, FileId};
 
 use super::{Gateway, desk};
+
+/// For the gateway's user and its group.
+const SOCKET_MODE: u32 = 0o660;
 
 /// Where operators can look in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +65,6 @@ pub(super) enum Socket {
     /// With what the file is known by: somebody else may take its place.
     Unix(UnixListener, FileId),
 }
-
-/// Device and inode.
-type FileId = (u64, u64);
 
 /// All that is open.
 type Opened = Arc<Vec<Arc<Open>>>;
@@ -177,7 +176,12 @@ impl Open {
                 socket.set_nonblocking(true)?;
                 Ok(Socket::Tcp(socket))
             }),
-            Place::Unix(path) => listen_at(path).map(|(socket, id)| Socket::Unix(socket, id)),
+            Place::Unix(path) => {
+                local_socket::listen(path, SOCKET_MODE).and_then(|(socket, id)| {
+                    socket.set_nonblocking(true)?;
+                    Ok(Socket::Unix(socket, id))
+                })
+            }
         };
         match socket {
             Ok(socket) => Ok(Self { wanted, socket, has_stopped: AtomicBool::new(false) }),
@@ -223,7 +227,7 @@ impl Open {
     fn is_there(&self) -> bool {
         match (&self.wanted, &self.socket) {
             (Place::Unix(path), Socket::Unix(_, id)) => {
-                file_id(path).is_ok_and(|there| there == *id)
+                FileId::at(path).is_ok_and(|there| there == *id)
             }
             _ => true,
         }
@@ -239,45 +243,4 @@ impl Drop for Open {
             _ = fs::remove_file(path);
         }
     }
-}
-
-/// Says so where it is not the mode of the folder that is in the way.
-fn known(error: io::Error, path: &Path) -> io::Error {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    if error.kind() == ErrorKind::PermissionDenied && access(folder, Access::WRITE_OK).is_ok() {
-        let why = "the folder lies outside of the sandbox of this process, which was settled at the start";
-        return io::Error::new(error.kind(), why);
-    }
-    error
-}
-
-/// Makes a Unix socket beside its place, with its mode, and renames it into it: nobody ever finds one that others
-/// may open or that does not answer.
-fn listen_at(path: &Path) -> io::Result<(UnixListener, FileId)> {
-    if let Ok(there) = fs::symlink_metadata(path) {
-        // Only a socket makes way for a socket. File type bits as in `stat(2)`.
-        const TYPE: u32 = 0o170_000;
-        const SOCKET: u32 = 0o140_000;
-        if there.mode() & TYPE != SOCKET {
-            return Err(io::Error::new(ErrorKind::AlreadyExists, "there is a file of this name"));
-        }
-    }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let socket = UnixListener::bind(&beside).map_err(|error| known(error, path))?;
-    fs::set_permissions(&beside, Permissions::from_mode(0o660))?;
-    socket.set_nonblocking(true)?;
-    let id = file_id(&beside)?;
-    fs::rename(&beside, path)?;
-    Ok((socket, id))
-}
-
-fn file_id(path: &Path) -> io::Result<FileId> {
-    let file = fs::symlink_metadata(path)?;
-    Ok((file.dev(), file.ino()))
 }

@@ -47,5 +47,6 @@ pub(super) fn socket_path(chosen: &Chosen) -> PathBuf {
     let configured = config::load(&chosen.path).ok();
     configured
         .and_then(|(config, _)| config.runtime.control_socket)
+        .map(|path| path.value)
         .unwrap_or_else(process::usual_path)
 }

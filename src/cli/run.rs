@@ -212,7 +212,7 @@ fn attend(control: &Control, ready: &Ready) -> io::Result<()> {
     let Ready { stop, runtime, service, reloads, program, .. } = ready;
     let access_log = control.access_log().clone();
     let upgrades = Upgrades::new(control.clone(), stop.clone(), service.clone(), program.clone());
-    let path = runtime.control_socket.clone().or_else(process::own_path);
+    let path = runtime.control_socket.clone().map(|path| path.value).or_else(process::own_path);
     if let Some(path) = path
         && let Err(error) =
             process::listen(&path, reloads.clone(), upgrades.clone(), access_log.clone())

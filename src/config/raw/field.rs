@@ -31,7 +31,13 @@ impl Table<'_> {
     /// The path of a socket, likewise.
     pub(in crate::config) fn socket(&mut self, name: &'static str) -> Option<Located<PathBuf>> {
         let folders = &self.reader.folders;
-        self.parsed(name, |text| folders.socket(name, text))
+        self.parsed(name, |text| match text.strip_prefix("unix:") {
+            Some(path) => Err(Wrong::new(
+                format!("`{name}` is a path, without `unix:`"),
+                format!("write {path:?}"),
+            )),
+            None => folders.socket(name, text),
+        })
     }
 
     /// One path or a list of paths, at least one.

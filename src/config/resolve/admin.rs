@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use crate::config::model::{Admin, Listener};
+use crate::config::model::{Admin, Listener, Runtime};
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
 
@@ -35,6 +35,20 @@ pub(super) fn admin(top: &Table<'_>, listeners: &[Listener], reader: &Reader<'_>
     }
     table.finish();
     Admin { address, socket }
+}
+
+/// One socket cannot answer both operators and the command line.
+pub(super) fn apart(admin: &Admin, runtime: &Runtime, reader: &Reader<'_>) {
+    if let (Some(socket), Some(control)) = (&admin.socket, &runtime.control_socket)
+        && socket == control
+    {
+        let wrong = Wrong::new(
+            "`socket` in `[admin]` and `control_socket` in `[runtime]` name the same place",
+            "name a place of its own for each",
+        );
+        let other = reader.report.borrow().position(&control.span);
+        reader.wrong(&socket.span, wrong.seen(format!("the other stands at {other}")));
+    }
 }
 
 fn stays_here(address: &Located<SocketAddr>, reader: &Reader<'_>) {

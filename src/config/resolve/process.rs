@@ -43,7 +43,7 @@ pub(super) fn runtime(mut table: Table<'_>) -> Runtime {
         watch: table.bool("watch"),
         sandbox: sandbox.map_or(Sandbox::Auto, |sandbox| sandbox.value),
         core_dumps: table.bool("core_dumps"),
-        control_socket: table.socket("control_socket").map(|path| path.value),
+        control_socket: table.socket("control_socket"),
     }
 }
 

@@ -77,9 +77,8 @@ impl Needs {
         for path in mapped().iter().map(PathBuf::as_path).chain([program]) {
             needs.reach(path, Use::Start);
         }
-        let sockets = config.runtime.control_socket.iter();
-        let sockets = sockets.chain(config.admin.socket.iter().map(|socket| &socket.value));
-        for folder in sockets.filter_map(|socket| socket.parent()) {
+        let sockets = config.runtime.control_socket.iter().chain(&config.admin.socket);
+        for folder in sockets.filter_map(|socket| socket.value.parent()) {
             needs.add(folder, Use::Listen);
         }
         if let AccessTarget::File(log) = &config.access_log.target.value {
