@@ -88,18 +88,7 @@ impl Door {
         gateway: Weak<impl Gateway>,
     ) -> Result<(), OpenError> {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = Arc::clone(&self.open.borrow());
-        let address = wanted.address.iter().map(|address| Place::Tcp(address.value));
-        let socket = wanted.socket.iter().map(|path| Place::Unix(path.value.clone()));
-        // An address may have to wait until another is closed: it comes last, when all else is open.
-        let now: Result<Vec<_>, OpenError> = socket
-            .chain(address)
-            .map(|place| match before.iter().find(|open| open.wanted == place) {
-                Some(open) if open.is_there() => Ok(Arc::clone(open)),
-                _ => self.open_beside(&before, place).map(Arc::new),
-            })
-            .collect();
-        let now = now?;
+        let now = self.all_of(wanted)?;
         if thread.is_none()
             && let Some(first) = now.first()
         {
@@ -120,6 +109,21 @@ impl Door {
         Ok(())
     }
 
+    /// Whatever is wanted, open: what was open before stays.
+    fn all_of(&self, wanted: &config::Admin) -> Result<Vec<Arc<Open>>, OpenError> {
+        let before = Arc::clone(&self.open.borrow());
+        let address = wanted.address.iter().map(|address| Place::Tcp(address.value));
+        let socket = wanted.socket.iter().map(|path| Place::Unix(path.value.clone()));
+        // An address may have to wait until another is closed: it comes last, when all else is open.
+        socket
+            .chain(address)
+            .map(|place| match before.iter().find(|open| open.wanted == place) {
+                Some(open) if open.is_there() => Ok(Arc::clone(open)),
+                _ => self.open_beside(&before, place).map(Arc::new),
+            })
+            .collect()
+    }
+
     /// Opens a place that may be in the way of one that was open before, as all addresses are of one of them and the
     /// other way round: then that one is closed first. If that does not help, it is opened again.
     fn open_beside(&self, before: &Opened, place: Place) -> Result<Open, OpenError> {
@@ -127,7 +131,8 @@ impl Door {
             Err(error) if error.source.kind() == ErrorKind::AddrInUse => error,
             other => return other,
         };
-        let Some(old) = before.iter().find(|open| open.is_in_the_way_of(&place)) else {
+        let mut open = before.iter().filter(|open| !open.has_stopped());
+        let Some(old) = open.find(|open| open.is_in_the_way_of(&place)) else {
             return Err(error);
         };
         let there = old.place();
@@ -146,7 +151,8 @@ impl Door {
 
     /// Where it is open, with the ports that were found where 0 was wanted.
     pub fn places(&self) -> Vec<Place> {
-        self.open.borrow().iter().map(|open| open.place()).collect()
+        let open = self.open.borrow();
+        open.iter().filter(|open| !open.has_stopped()).map(|open| open.place()).collect()
     }
 
     /// Closes it for good.
@@ -210,8 +216,11 @@ impl Open {
     fn stop_listening(&self) -> bool {
         match &self.socket {
             Socket::Tcp(socket) => {
+                // Before it has: whoever accepts is to know why nobody comes.
                 self.has_stopped.store(true, Ordering::Release);
-                shutdown(socket, Shutdown::Both).is_ok()
+                let has_stopped = shutdown(socket, Shutdown::Both).is_ok();
+                self.has_stopped.store(has_stopped, Ordering::Release);
+                has_stopped
             }
             Socket::Unix(..) => false,
         }
@@ -222,14 +231,14 @@ impl Open {
         self.has_stopped.load(Ordering::Acquire)
     }
 
-    /// Whether whoever connects there arrives: the file of a Unix socket may have been removed or
-    /// replaced.
+    /// Whether whoever connects there arrives: the address may have been given back, and the file of a Unix socket
+    /// removed or replaced.
     fn is_there(&self) -> bool {
         match (&self.wanted, &self.socket) {
             (Place::Unix(path), Socket::Unix(_, id)) => {
                 FileId::at(path).is_ok_and(|there| there == *id)
             }
-            _ => true,
+            _ => !self.has_stopped(),
         }
     }
 }
@@ -242,5 +251,32 @@ impl Drop for Open {
             // Nobody misses it; the next start would replace it.
             _ = fs::remove_file(path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use crate::config::Located;
+
+    use super::*;
+
+    #[test]
+    fn a_door_that_was_lost_can_be_had_back() {
+        let wanted = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let wanted = config::Admin { address: Some(Located::new(wanted, 0..0)), socket: None };
+        let address = wanted.address.as_ref().unwrap().value;
+        let door = Door::default();
+        door.open.send_replace(Arc::new(door.all_of(&wanted).unwrap()));
+        assert_eq!(door.places(), [Place::Tcp(address)]);
+        // As when another place was to be had for it, and was not, and somebody was quicker meanwhile.
+        assert!(door.open.borrow()[0].stop_listening());
+        assert!(door.places().is_empty());
+        TcpStream::connect(address).unwrap_err();
+
+        door.open.send_replace(Arc::new(door.all_of(&wanted).unwrap()));
+        assert_eq!(door.places(), [Place::Tcp(address)]);
+        TcpStream::connect(address).unwrap();
     }
 }
