@@ -5,7 +5,7 @@
 //! file: its owner, and root.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -94,10 +94,15 @@ pub enum AskError {
 /// What keeps it from its place, or a thread that the system refuses.
 pub fn listen(
     path: &Path,
+    is_handed_over: bool,
     reloads: Reloads,
     upgrades: Upgrades,
     access_log: AccessLog,
 ) -> io::Result<()> {
+    if !is_handed_over && local_socket::is_listened_at(path) {
+        let why = "another process answers there; end it, or name another `control_socket`";
+        return Err(io::Error::new(ErrorKind::AddrInUse, why));
+    }
     let (listener, _) = local_socket::listen(path, SOCKET_MODE)?;
     thread::Builder::new().name("control".to_owned()).spawn(move || {
         let mut spare = Spare::default();
