@@ -65,6 +65,34 @@ fn a_second_gateway_does_not_take_the_control_socket_of_one_that_runs() {
     assert_eq!(third.await_end().code(), Some(0));
 }
 
+#[test]
+fn a_mistake_in_the_file_does_not_hide_the_gateway() {
+    let place = Place::new();
+    let config = place.config(any_port(), nobody(), CONTROL);
+    let mut gateway = Gateway::start(run(&config));
+    gateway.await_line("serving");
+    let good = fs::read_to_string(&config).unwrap();
+    fs::write(&config, good.replace("watch", "wach")).unwrap();
+    let said = with("reload", &config);
+    assert_eq!(said.status.code(), Some(1));
+    assert!(stderr(&said).contains("did you mean `watch`?"), "{}", stderr(&said));
+    for word in ["reload", "reopen-logs", "upgrade"] {
+        fs::write(&config, good.replace("\"control.sock\"", "7")).unwrap();
+        let said = with(word, &config);
+        assert_eq!(said.status.code(), Some(1));
+        let config = config.display();
+        assert_eq!(
+            stderr(&said),
+            format!(
+                "`{config}` has mistakes (`mtls-gateway check`), so its `control_socket` is not known\n  \
+                 fix:  name it with `--socket FILE`\n"
+            )
+        );
+    }
+    gateway.signal("TERM");
+    assert_eq!(gateway.await_end().code(), Some(0));
+}
+
 /// Which signals a process has handlers for, as bits (`proc(5)`).
 fn caught(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
