@@ -22,6 +22,18 @@ impl Table<'_> {
         self.read(name, |value| text(name, value, &parse))
     }
 
+    /// The same where `off` is one of the texts: who writes `false` means that.
+    pub(in crate::config) fn parsed_or_off<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<Located<T>> {
+        self.read(name, |value| match value.as_bool() {
+            Some(false) => Err(Wrong::new(format!("`{name}` must be a string"), "write `\"off\"`")),
+            _ => text(name, value, &parse),
+        })
+    }
+
     /// The path of a file, absolute or from the folder of this file.
     pub(in crate::config) fn path(&mut self, name: &'static str) -> Option<Located<PathBuf>> {
         let folders = &self.reader.folders;

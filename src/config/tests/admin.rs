@@ -81,3 +81,16 @@ fn a_socket_is_a_path_and_a_place_of_its_own() {
       fix:  name a place of its own for each
     "#);
 }
+
+#[test]
+fn who_may_reach_an_address_that_is_not_there_is_nothing_to_say() {
+    let text = format!("{SMALLEST}\n[admin]\nsocket = \"a.sock\"\nallow_remote = true\n");
+    insta::assert_snapshot!(report(&text), @r#"
+    gateway.toml:13:16: warning: `allow_remote` has no effect without an `address`
+      13 | allow_remote = true
+         |                ^^^^
+      fix:  remove it: whom the `socket` lets in is said by its mode and its folder
+    "#);
+    let text = format!("{SMALLEST}\n[admin]\nsocket = \"a.sock\"\nallow_remote = false\n");
+    assert_eq!(report(&text), "");
+}
