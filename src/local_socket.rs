@@ -31,8 +31,8 @@ impl FileId {
     }
 }
 
-/// Listens at `path`, in place of a socket that is there, with the permissions `mode`. Made beside its place and renamed
-/// into it: nobody ever finds one that others may open or that does not answer.
+/// Listens at `path`, in place of a socket that is there, with the permissions `mode`. Made beside its place and
+/// renamed into it: nobody ever finds one that others may open or that does not answer.
 ///
 /// # Errors
 /// A file that is no socket, or a folder that is not there or may not be written to.

@@ -101,7 +101,8 @@ impl Caller {
 }
 
 /// Serves one request. `lost` is why the caller is not trusted any more; then it gets an answer that says so.
-/// The client has waited for `head_start` already, for its handshake. `on_end` runs when the exchange is over, however it ends.
+/// The client has waited for `head_start` already, for its handshake. `on_end` runs when the exchange is over, however it
+/// ends.
 pub async fn exchange(
     caller: Rc<Caller>,
     lost: Option<Reason>,

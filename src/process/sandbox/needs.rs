@@ -1,9 +1,9 @@
 //! What the gateway needs of the file system: now, after any reload that is to be expected, and for starting its
 //! program anew.
 //!
-//! Folders, not files: whoever replaces a file by renaming makes another one, and what is allowed is allowed to one file
-//! or folder, not to a name. Where a symbolic link is on the way, the folder that it is in, so that it may be turned
-//! elsewhere beside; then also where it leads now.
+//! Folders, not files: whoever replaces a file by renaming makes another one, and what is allowed is allowed to one
+//! file or folder, not to a name. Where a symbolic link is on the way, the folder that it is in, so that it may be
+//! turned elsewhere beside; then also where it leads now.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
