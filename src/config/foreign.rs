@@ -64,6 +64,26 @@ const LOCAL_WORDS: &[(&str, Word)] = &[
         ours: Some(("access_log", "target")),
         fix: "call it `target`",
     }),
+    ("site.route", Word {
+        names: &["prefix"],
+        ours: Some(("site.route", "path_prefix")),
+        fix: "call it `path_prefix`",
+    }),
+    ("site.route", Word {
+        names: &["uri", "url"],
+        ours: Some(("site.route", "path")),
+        fix: "call it `path`, or `path_prefix` for all that is below it too",
+    }),
+    ("site.route", Word {
+        names: &["target", "backend", "proxy_pass"],
+        ours: Some(("site.route", "upstream")),
+        fix: "call it `upstream`",
+    }),
+    ("upstream", Word {
+        names: &["server", "servers", "address", "addresses", "url", "urls", "target", "targets"],
+        ours: Some(("upstream", "endpoints")),
+        fix: "write `endpoints`, a list such as `[\"http://127.0.0.1:8080\"]`",
+    }),
     ("runtime", Word {
         names: &["landlock"],
         ours: Some(("runtime", "sandbox")),

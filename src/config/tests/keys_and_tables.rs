@@ -317,6 +317,7 @@ fn a_foreign_word_is_answered_by_the_table_that_it_stands_in() {
         ("access_log", "target = false", "write `\"off\"`"),
         ("runtime", "sandbox = false", "write `\"off\"`"),
         ("runtime", "landlock = \"off\"", "call it `sandbox`"),
+        ("[site.route]", "prefix = \"/api\"", "call it `path_prefix`"),
         ("site.tls", "resumption = false", "write `\"off\"`"),
     ] {
         let report = report(&format!("{SMALLEST}\n[{table}]\n{line}\n"));
