@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::config::{self, Config, Faulty, Report};
 use crate::identity::Claims;
+use crate::local_socket;
 use crate::observe::{access, logging};
 use crate::route::NameIndex;
 use crate::tls::material::{load_client_ca, load_server};
@@ -104,6 +105,7 @@ pub fn load(path: &Path, now: i64) -> Loaded {
     let read: Vec<_> =
         std::iter::once(path.to_owned()).chain(files::named(&config.sites)).collect();
     access::check(&config.access_log, &read, &mut report);
+    local_socket::check(&config, &mut report);
     glance_at(&config.sites);
     let generation = Generation::build(config, now, &mut report);
     Loaded { generation, report, files }

@@ -10,7 +10,7 @@
 //! | sockets | [`serve`]: from a TCP socket to a verified connection |
 //! | requests | [`forward`]: from a request to a response · [`admin`]: what operators ask of a gateway that runs |
 //! | snapshot | [`generation`]: one configuration, fully built |
-//! | tools | [`tls`]: everything rustls · [`upstream`]: the app's side · [`pki`]: making certificates |
+//! | tools | [`tls`]: everything rustls · [`upstream`]: the app's side · [`pki`]: making certificates · [`local_socket`]: Unix sockets |
 //! | records | [`observe`]: logs, refusals, counters |
 //! | decisions | [`policy`], [`route`]: pure |
 //! | configuration | [`config`]: `gateway.toml` to domain types, all problems at once |
@@ -27,6 +27,7 @@ pub mod forward;
 pub mod fuzzing;
 pub mod generation;
 pub mod identity;
+pub mod local_socket;
 pub mod observe;
 pub mod pki;
 pub mod policy;

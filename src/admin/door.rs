@@ -2,17 +2,15 @@
 //! gateway serves; the thread starts with the first of them.
 
 use std::fmt;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
-use rustix::fs::{Access, access};
 use rustix::net::{Shutdown, shutdown};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
@@ -20,8 +18,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::config;
+use crate::local_socket::{self, FileId};
 
 use super::{Gateway, desk};
+
+/// For the gateway's user and its group.
+const SOCKET_MODE: u32 = 0o660;
 
 /// Where operators can look in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,9 +66,6 @@ pub(super) enum Socket {
     Unix(UnixListener, FileId),
 }
 
-/// Device and inode.
-type FileId = (u64, u64);
-
 /// All that is open.
 type Opened = Arc<Vec<Arc<Open>>>;
 
@@ -89,18 +88,7 @@ impl Door {
         gateway: Weak<impl Gateway>,
     ) -> Result<(), OpenError> {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = Arc::clone(&self.open.borrow());
-        let address = wanted.address.iter().map(|address| Place::Tcp(address.value));
-        let socket = wanted.socket.iter().map(|path| Place::Unix(path.value.clone()));
-        // An address may have to wait until another is closed: it comes last, when all else is open.
-        let now: Result<Vec<_>, OpenError> = socket
-            .chain(address)
-            .map(|place| match before.iter().find(|open| open.wanted == place) {
-                Some(open) if open.is_there() => Ok(Arc::clone(open)),
-                _ => self.open_beside(&before, place).map(Arc::new),
-            })
-            .collect();
-        let now = now?;
+        let now = self.all_of(wanted)?;
         if thread.is_none()
             && let Some(first) = now.first()
         {
@@ -121,6 +109,21 @@ impl Door {
         Ok(())
     }
 
+    /// Whatever is wanted, open: what was open before stays.
+    fn all_of(&self, wanted: &config::Admin) -> Result<Vec<Arc<Open>>, OpenError> {
+        let before = Arc::clone(&self.open.borrow());
+        let address = wanted.address.iter().map(|address| Place::Tcp(address.value));
+        let socket = wanted.socket.iter().map(|path| Place::Unix(path.value.clone()));
+        // An address may have to wait until another is closed: it comes last, when all else is open.
+        socket
+            .chain(address)
+            .map(|place| match before.iter().find(|open| open.wanted == place) {
+                Some(open) if open.is_there() => Ok(Arc::clone(open)),
+                _ => self.open_beside(&before, place).map(Arc::new),
+            })
+            .collect()
+    }
+
     /// Opens a place that may be in the way of one that was open before, as all addresses are of one of them and the
     /// other way round: then that one is closed first. If that does not help, it is opened again.
     fn open_beside(&self, before: &Opened, place: Place) -> Result<Open, OpenError> {
@@ -128,7 +131,8 @@ impl Door {
             Err(error) if error.source.kind() == ErrorKind::AddrInUse => error,
             other => return other,
         };
-        let Some(old) = before.iter().find(|open| open.is_in_the_way_of(&place)) else {
+        let mut open = before.iter().filter(|open| !open.has_stopped());
+        let Some(old) = open.find(|open| open.is_in_the_way_of(&place)) else {
             return Err(error);
         };
         let there = old.place();
@@ -147,7 +151,8 @@ impl Door {
 
     /// Where it is open, with the ports that were found where 0 was wanted.
     pub fn places(&self) -> Vec<Place> {
-        self.open.borrow().iter().map(|open| open.place()).collect()
+        let open = self.open.borrow();
+        open.iter().filter(|open| !open.has_stopped()).map(|open| open.place()).collect()
     }
 
     /// Closes it for good.
@@ -177,7 +182,12 @@ impl Open {
                 socket.set_nonblocking(true)?;
                 Ok(Socket::Tcp(socket))
             }),
-            Place::Unix(path) => listen_at(path).map(|(socket, id)| Socket::Unix(socket, id)),
+            Place::Unix(path) => {
+                local_socket::listen(path, SOCKET_MODE).and_then(|(socket, id)| {
+                    socket.set_nonblocking(true)?;
+                    Ok(Socket::Unix(socket, id))
+                })
+            }
         };
         match socket {
             Ok(socket) => Ok(Self { wanted, socket, has_stopped: AtomicBool::new(false) }),
@@ -206,8 +216,11 @@ impl Open {
     fn stop_listening(&self) -> bool {
         match &self.socket {
             Socket::Tcp(socket) => {
+                // Before it has: whoever accepts is to know why nobody comes.
                 self.has_stopped.store(true, Ordering::Release);
-                shutdown(socket, Shutdown::Both).is_ok()
+                let has_stopped = shutdown(socket, Shutdown::Both).is_ok();
+                self.has_stopped.store(has_stopped, Ordering::Release);
+                has_stopped
             }
             Socket::Unix(..) => false,
         }
@@ -218,14 +231,14 @@ impl Open {
         self.has_stopped.load(Ordering::Acquire)
     }
 
-    /// Whether whoever connects there arrives: the file of a Unix socket may have been removed or
-    /// replaced.
+    /// Whether whoever connects there arrives: the address may have been given back, and the file of a Unix socket
+    /// removed or replaced.
     fn is_there(&self) -> bool {
         match (&self.wanted, &self.socket) {
             (Place::Unix(path), Socket::Unix(_, id)) => {
-                file_id(path).is_ok_and(|there| there == *id)
+                FileId::at(path).is_ok_and(|there| there == *id)
             }
-            _ => true,
+            _ => !self.has_stopped(),
         }
     }
 }
@@ -241,43 +254,29 @@ impl Drop for Open {
     }
 }
 
-/// Says so where it is not the mode of the folder that is in the way.
-fn known(error: io::Error, path: &Path) -> io::Error {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    if error.kind() == ErrorKind::PermissionDenied && access(folder, Access::WRITE_OK).is_ok() {
-        let why = "the folder lies outside of the sandbox of this process, which was settled at the start";
-        return io::Error::new(error.kind(), why);
-    }
-    error
-}
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
 
-/// Makes a Unix socket beside its place, with its mode, and renames it into it: nobody ever finds one that others
-/// may open or that does not answer.
-fn listen_at(path: &Path) -> io::Result<(UnixListener, FileId)> {
-    if let Ok(there) = fs::symlink_metadata(path) {
-        // Only a socket makes way for a socket. File type bits as in `stat(2)`.
-        const TYPE: u32 = 0o170_000;
-        const SOCKET: u32 = 0o140_000;
-        if there.mode() & TYPE != SOCKET {
-            return Err(io::Error::new(ErrorKind::AlreadyExists, "there is a file of this name"));
-        }
-    }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let socket = UnixListener::bind(&beside).map_err(|error| known(error, path))?;
-    fs::set_permissions(&beside, Permissions::from_mode(0o660))?;
-    socket.set_nonblocking(true)?;
-    let id = file_id(&beside)?;
-    fs::rename(&beside, path)?;
-    Ok((socket, id))
-}
+    use crate::config::Located;
 
-fn file_id(path: &Path) -> io::Result<FileId> {
-    let file = fs::symlink_metadata(path)?;
-    Ok((file.dev(), file.ino()))
+    use super::*;
+
+    #[test]
+    fn a_door_that_was_lost_can_be_had_back() {
+        let wanted = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let wanted = config::Admin { address: Some(Located::new(wanted, 0..0)), socket: None };
+        let address = wanted.address.as_ref().unwrap().value;
+        let door = Door::default();
+        door.open.send_replace(Arc::new(door.all_of(&wanted).unwrap()));
+        assert_eq!(door.places(), [Place::Tcp(address)]);
+        // As when another place was to be had for it, and was not, and somebody was quicker meanwhile.
+        assert!(door.open.borrow()[0].stop_listening());
+        assert!(door.places().is_empty());
+        TcpStream::connect(address).unwrap_err();
+
+        door.open.send_replace(Arc::new(door.all_of(&wanted).unwrap()));
+        assert_eq!(door.places(), [Place::Tcp(address)]);
+        TcpStream::connect(address).unwrap();
+    }
 }

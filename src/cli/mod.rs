@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, nothing here that a test could not call elsewhere.
 
+mod ask;
 mod check;
 mod completions;
 mod demo;
@@ -207,7 +208,8 @@ Examples:
   sudo mtls-gateway reload
   ExecReload=/usr/local/bin/mtls-gateway reload      in a systemd unit: a reload that fails is seen to fail
 
-Exit codes: 0 what is configured is in force, 1 nothing has changed, or no gateway answers.";
+Exit codes: 0 what is configured is in force, but for what a warning says takes a restart, 1 nothing has changed, \
+or no gateway answers.";
 
 const UPGRADE_EXAMPLES: &str = "\
 Examples:

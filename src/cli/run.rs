@@ -12,7 +12,7 @@ use crate::config::{Palette, Runtime};
 use crate::generation::{Generation, Loaded};
 use crate::observe::{LogLines, logging};
 use crate::process::{
-    self, Duties, Needs, Predecessor, Program, Reloads, Sandbox, Service, Upgrades,
+    self, Duties, Needs, Predecessor, Program, Reloads, Sandbox, Service, Signals, Upgrades,
 };
 use crate::serve::{Control, Inherited, Stop};
 
@@ -25,6 +25,14 @@ const KNOCKS_MAX: usize = 50;
 
 /// Serves a configuration until a signal, or until another process has taken over.
 pub(super) fn run(config: &Chosen) -> Exit {
+    // First of all: whoever asks for something while keys are opened must not end the process by it.
+    let signals = match Signals::catch() {
+        Ok(signals) => signals,
+        Err(error) => {
+            print_error(&format!("signals cannot be caught: {error}\n"));
+            return Exit::Runtime;
+        }
+    };
     // Before the first key is read.
     process::forbid_dumps();
     let log = match LogLines::to_standard_error() {
@@ -34,12 +42,12 @@ pub(super) fn run(config: &Chosen) -> Exit {
             return Exit::Runtime;
         }
     };
-    let exit = run_logged(config, &log);
+    let exit = run_logged(config, &log, signals);
     log.flush();
     exit
 }
 
-fn run_logged(config: &Chosen, log: &LogLines) -> Exit {
+fn run_logged(config: &Chosen, log: &LogLines, signals: Signals) -> Exit {
     let (inherited, problems) = process::sockets_of_systemd();
     let (predecessor, inherited) = match Predecessor::of_this_process() {
         Ok(Some((predecessor, handed))) => (Some(predecessor), handed),
@@ -58,7 +66,7 @@ fn run_logged(config: &Chosen, log: &LogLines) -> Exit {
             return exit;
         }
     };
-    let exit = serve(ready, predecessor.is_some());
+    let exit = serve(ready, signals, predecessor.is_some());
     if let Some((predecessor, patience)) = predecessor.zip(exit.1) {
         // systemd would end it when this process ends, and with it the requests that it still has.
         predecessor.await_end(patience);
@@ -144,17 +152,18 @@ fn prepare(
 }
 
 /// Serves; beside the exit code, how long whoever served before may go on, if anybody minds when we end.
-fn serve(ready: Ready, is_handed_over: bool) -> (Exit, Option<Duration>) {
+fn serve(ready: Ready, signals: Signals, is_handed_over: bool) -> (Exit, Option<Duration>) {
     let control = ready.bound.control();
-    if let Err(error) = attend(&control, &ready) {
-        error!(%error, "signals cannot be caught");
-        return (Exit::Runtime, None);
-    }
-    let Ready { bound, service, .. } = ready;
     if let Err(error) = open_door(&control, is_handed_over) {
         error!("`[admin]`: {error}");
         return (Exit::Runtime, None);
     }
+    // Last, when nothing can fail any more that others have done without us so far.
+    if let Err(error) = attend(&control, &ready, signals, is_handed_over) {
+        error!(%error, "signals cannot be caught");
+        return (Exit::Runtime, None);
+    }
+    let Ready { bound, service, .. } = ready;
     for place in control.door() {
         info!(%place, "listening for operators");
     }
@@ -208,30 +217,36 @@ fn wait_for_predecessor() {
 }
 
 /// Listens to signals and to the control socket, and has systemd hear that the workers turn.
-fn attend(control: &Control, ready: &Ready) -> io::Result<()> {
+fn attend(
+    control: &Control,
+    ready: &Ready,
+    signals: Signals,
+    is_handed_over: bool,
+) -> io::Result<()> {
     let Ready { stop, runtime, service, reloads, program, .. } = ready;
     let access_log = control.access_log().clone();
     let upgrades = Upgrades::new(control.clone(), stop.clone(), service.clone(), program.clone());
-    let path = runtime.control_socket.clone().or_else(process::own_path);
-    if let Some(path) = path
-        && let Err(error) =
-            process::listen(&path, reloads.clone(), upgrades.clone(), access_log.clone())
-    {
-        let path = path.display();
-        warn!(%error, "cannot listen at `{path}`: `mtls-gateway reload` will not work, SIGHUP does");
-    }
     if let Some(patience) = process::watchdog_patience().filter(|_| service.is_heard()) {
         process::start_watchdog(control, service.clone(), patience)?;
     }
     let control = control.clone();
-    process::watch(Duties {
+    signals.watch(Duties {
         stop: stop.clone(),
-        access_log: Some(access_log),
+        access_log: Some(access_log.clone()),
         drain_timeout: move || control.generation().config.runtime.drain_timeout,
         reloads: Some(reloads.clone()),
-        upgrades: Some(upgrades),
+        upgrades: Some(upgrades.clone()),
         service: service.clone(),
-    })
+    })?;
+    let named = runtime.control_socket.clone().map(|path| path.value);
+    if let Some(path) = named.or_else(process::own_path)
+        && let Err(error) =
+            process::listen(&path, is_handed_over, reloads.clone(), upgrades, access_log)
+    {
+        let path = path.display();
+        warn!(%error, "cannot listen at `{path}`: `mtls-gateway reload` will not work, SIGHUP does");
+    }
+    Ok(())
 }
 
 /// Says which sockets were open before.

@@ -1,6 +1,7 @@
 //! The words of nginx, Apache and others, for people who bring a configuration along.
 //!
-//! Each is answered with the key that does the same here, or with why there is none.
+//! Each is answered with the key that does the same here, or with why there is none; some by the table in which they
+//! stand.
 
 /// What a foreign word is called here.
 #[derive(Debug)]
@@ -13,10 +14,82 @@ pub(super) struct Word {
     pub(super) fix: &'static str,
 }
 
-/// Looks a word up.
-pub(super) fn word(name: &str) -> Option<&'static Word> {
-    WORDS.iter().find(|word| word.names.iter().any(|known| known.eq_ignore_ascii_case(name)))
+impl Word {
+    fn is_called(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
 }
+
+/// Looks a word up that may stand anywhere.
+pub(super) fn word(name: &str) -> Option<&'static Word> {
+    WORDS.iter().find(|word| word.is_called(name))
+}
+
+/// Looks a word up that stands in a table, by its path.
+pub(super) fn word_in(table: &str, name: &str) -> Option<&'static Word> {
+    let here = LOCAL_WORDS.iter().find(|(home, word)| *home == table && word.is_called(name));
+    here.map(|(_, word)| word).or_else(|| word(name))
+}
+
+/// Words that mean something else in one table than elsewhere, or something only there.
+#[rustfmt::skip]
+const LOCAL_WORDS: &[(&str, Word)] = &[
+    ("listener", Word {
+        names: &["listen", "bind"],
+        ours: Some(("listener", "address")),
+        fix: "call it `address`",
+    }),
+    ("listener", Word {
+        names: &["port"],
+        ours: Some(("listener", "address")),
+        fix: "write it with the address: `address = \"0.0.0.0:443\"`",
+    }),
+    ("admin", Word {
+        names: &["listen", "bind"],
+        ours: Some(("admin", "address")),
+        fix: "call it `address`",
+    }),
+    ("admin", Word {
+        names: &["port"],
+        ours: Some(("admin", "address")),
+        fix: "write `address = \"127.0.0.1:9443\"`",
+    }),
+    ("admin", Word {
+        names: &["path", "file", "unix"],
+        ours: Some(("admin", "socket")),
+        fix: "call it `socket`",
+    }),
+    ("access_log", Word {
+        names: &["path", "file"],
+        ours: Some(("access_log", "target")),
+        fix: "call it `target`",
+    }),
+    ("site.route", Word {
+        names: &["prefix"],
+        ours: Some(("site.route", "path_prefix")),
+        fix: "call it `path_prefix`",
+    }),
+    ("site.route", Word {
+        names: &["uri", "url"],
+        ours: Some(("site.route", "path")),
+        fix: "call it `path`, or `path_prefix` for all that is below it too",
+    }),
+    ("site.route", Word {
+        names: &["target", "backend", "proxy_pass"],
+        ours: Some(("site.route", "upstream")),
+        fix: "call it `upstream`",
+    }),
+    ("upstream", Word {
+        names: &["server", "servers", "address", "addresses", "url", "urls", "target", "targets"],
+        ours: Some(("upstream", "endpoints")),
+        fix: "write `endpoints`, a list such as `[\"http://127.0.0.1:8080\"]`",
+    }),
+    ("runtime", Word {
+        names: &["landlock"],
+        ours: Some(("runtime", "sandbox")),
+        fix: "call it `sandbox`",
+    }),
+];
 
 #[rustfmt::skip]
 const WORDS: &[Word] = &[
@@ -250,9 +323,13 @@ mod tests {
     use super::*;
     use crate::config::keys;
 
+    fn all() -> impl Iterator<Item = &'static Word> {
+        WORDS.iter().chain(LOCAL_WORDS.iter().map(|(_, word)| word))
+    }
+
     #[test]
     fn every_word_leads_to_a_key_that_exists() {
-        for (table, key) in WORDS.iter().filter_map(|word| word.ours) {
+        for (table, key) in all().filter_map(|word| word.ours) {
             let exists = keys::table(table).is_some()
                 && (key.is_empty() || keys::keys_in(table).any(|known| known.name == key));
             assert!(exists, "{table} {key}");
@@ -265,6 +342,10 @@ mod tests {
             // One is a key in a single table, and somebody else's word in all others.
             let is_key = |key: &keys::Key| key.name == *name && key.table != "access_log";
             assert!(!keys::KEYS.iter().any(is_key), "{name}");
+        }
+        for (table, word) in LOCAL_WORDS {
+            let is_key = |name: &str| keys::keys_in(table).any(|key| key.name == name);
+            assert!(!word.names.iter().any(|name| is_key(name)), "{table}: {:?}", word.names);
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{Access, access};
+use toml::Spanned;
 
 use super::keys;
 use super::model::{Config, Site};
@@ -51,6 +52,50 @@ pub fn parse(source: Source) -> (Option<Config>, Report) {
     }
 }
 
+/// Where the command line finds the gateway of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ControlSocket {
+    /// At the `control_socket` that it names.
+    Named(PathBuf),
+    /// At the usual place: it names none, or there is no such file.
+    Unnamed,
+    /// It names one, and cannot be read so far; or cannot be read at all.
+    Unreadable,
+}
+
+/// The `control_socket` of a file, whatever is wrong with the rest of it.
+pub fn control_socket(path: &Path) -> ControlSocket {
+    const KEY: &str = "control_socket";
+    if matches!(path.try_exists(), Ok(false)) {
+        return ControlSocket::Unnamed;
+    }
+    let Ok(source) = read(path) else {
+        return ControlSocket::Unreadable;
+    };
+    let source = Arc::new(source);
+    let syntax = syntax::parse(&source.text, &mut Report::new(Arc::clone(&source)));
+    let top = syntax.tree.as_ref().map(Spanned::get_ref);
+    let runtime = top.and_then(|top| top.get("runtime")?.get_ref().as_table());
+    let written = runtime.and_then(|runtime| runtime.get(KEY));
+    // Where the tree is not whole, it may stand in what is missing.
+    let code = |line: &str| line.split('#').next().unwrap_or_default().contains(KEY);
+    match written.map(|value| value.get_ref().as_str()) {
+        Some(Some(text)) => match folders(&source).socket(KEY, text) {
+            Ok(socket) => ControlSocket::Named(socket),
+            Err(_) => ControlSocket::Unreadable,
+        },
+        None if !source.text.lines().any(code) => ControlSocket::Unnamed,
+        _ => ControlSocket::Unreadable,
+    }
+}
+
+fn folders(source: &Source) -> Folders<'_> {
+    Folders {
+        own: source.path.parent().unwrap_or(Path::new("")),
+        credentials: path::credentials_directory(),
+    }
+}
+
 fn check(source: Source) -> Result<(Config, Report), Faulty> {
     let source = Arc::new(source);
     let mut report = Report::new(Arc::clone(&source));
@@ -60,10 +105,7 @@ fn check(source: Source) -> Result<(Config, Report), Faulty> {
     };
     let reader = Reader {
         text: &source.text,
-        folders: Folders {
-            own: source.path.parent().unwrap_or(Path::new("")),
-            credentials: path::credentials_directory(),
-        },
+        folders: folders(&source),
         report: RefCell::new(report),
         broken: syntax.broken,
         whole: syntax.whole,

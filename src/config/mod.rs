@@ -23,7 +23,7 @@ mod units;
 mod unknown;
 
 pub use canonical_path::{Ambiguous, CanonicalPath};
-pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
+pub use load::{ControlSocket, Faulty, SOURCE_BYTES_MAX, control_socket, load, parse};
 pub use model::{
     AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Action, Admin,
     Answers, Balance, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint,

@@ -66,7 +66,7 @@ pub struct Runtime {
     /// Whether core dumps may be made and debuggers attached, which get the private keys.
     pub core_dumps: bool,
     /// Where `mtls-gateway reload` finds the gateway; `None` is the folder that systemd makes for it.
-    pub control_socket: Option<PathBuf>,
+    pub control_socket: Option<Located<PathBuf>>,
 }
 
 /// `sandbox = "..."`

@@ -31,7 +31,7 @@ pub(super) fn answer(here: &TableSpec, name: &str, is_table: bool) -> Answer {
 }
 
 fn foreign_word(here: &TableSpec, name: &str, is_table: bool) -> Option<Answer> {
-    let word = foreign::word(name)?;
+    let word = foreign::word_in(here.path, name)?;
     Some(Answer {
         what: unknown(here, name, is_table),
         why: None,

@@ -117,8 +117,8 @@ pub enum Entry {
     Overloaded,
 }
 
-/// Serves one request, or answers why it is not served.
-/// The client has waited for `head_start` already, for its handshake. `on_end` runs when the exchange is over, however it ends.
+/// Serves one request, or answers why it is not served. The client has waited for `head_start` already, for its
+/// handshake. `on_end` runs when the exchange is over, however it ends.
 pub async fn exchange(
     caller: Rc<Caller>,
     entry: Entry,

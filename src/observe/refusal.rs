@@ -1,5 +1,5 @@
-//! The one event that a refused client leaves in the log, or one that is let in in spite of its certificate: all that explains it, of a length that a log can
-//! bear, because each part of it is.
+//! The one event that a refused client leaves in the log, or one that is let in in spite of its certificate: all that
+//! explains it, of a length that a log can bear, because each part of it is.
 
 use std::net::SocketAddr;
 

@@ -1,7 +1,7 @@
 //! What verification found of a client, and which of the unverified a site lets in all the same.
 //!
-//! The one place that decides by `mode` whom to let in. Only [`Verdict::Verified`] has an identity, so code that is handed
-//! any other verdict has no name to take for the caller's.
+//! The one place that decides by `mode` whom to let in. Only [`Verdict::Verified`] has an identity, so code that is
+//! handed any other verdict has no name to take for the caller's.
 
 use std::fmt;
 use std::sync::Arc;

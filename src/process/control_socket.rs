@@ -4,9 +4,8 @@
 //! One word a connection, answered by one JSON object. Who may connect is decided by the mode of the socket
 //! file: its owner, and root.
 
-use std::fs::{self, File, Permissions};
+use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -15,6 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tracing::{debug, warn};
 
+use crate::local_socket;
 use crate::observe::AccessLog;
 
 use super::reload::Reloads;
@@ -22,6 +22,9 @@ use super::upgrade::Upgrades;
 
 /// The socket's name in its folder.
 const FILE_NAME: &str = "control.sock";
+
+/// For its owner alone, and root.
+const SOCKET_MODE: u32 = 0o600;
 
 /// Far longer than any word that is understood.
 const WORD_BYTES_MAX: u64 = 64;
@@ -84,27 +87,23 @@ pub enum AskError {
     },
 }
 
-/// Listens at `path`, in place of whatever listened there before, and answers for as long as the process lives.
+/// Listens at `path` and answers for as long as the process lives. Takes the place of a gateway that has ended, and of
+/// one that answers only where that hands over.
 ///
 /// # Errors
-/// A folder that is not there or may not be written to, or a thread that the system refuses.
+/// What keeps it from its place, or a thread that the system refuses.
 pub fn listen(
     path: &Path,
+    is_handed_over: bool,
     reloads: Reloads,
     upgrades: Upgrades,
     access_log: AccessLog,
 ) -> io::Result<()> {
-    // Made beside its place and renamed into it: nobody ever finds a socket that does not answer.
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
+    if !is_handed_over && local_socket::is_listened_at(path) {
+        let why = "another process answers there; end it, or name another `control_socket`";
+        return Err(io::Error::new(ErrorKind::AddrInUse, why));
     }
-    let listener = UnixListener::bind(&beside)?;
-    fs::set_permissions(&beside, Permissions::from_mode(0o600))?;
-    fs::rename(&beside, path)?;
+    let (listener, _) = local_socket::listen(path, SOCKET_MODE)?;
     thread::Builder::new().name("control".to_owned()).spawn(move || {
         let mut spare = Spare::default();
         let mut has_complained = false;

@@ -19,7 +19,7 @@ pub use reload::{Outcome, Reloads, log_problems, start as start_reloads};
 pub use sandbox::{Needs, Sandbox};
 pub use secrecy::{allow_dumps, forbid_dumps};
 pub use service::Service;
-pub use signals::{Duties, watch};
+pub use signals::{Duties, Signals};
 pub use upgrade::Upgrades;
 pub use watchdog::{start_watchdog, watchdog_patience};
 

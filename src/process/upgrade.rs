@@ -68,7 +68,8 @@ impl Upgrades {
             return Err("this process is about to end".to_owned());
         }
         let sockets = control.sockets().map_err(|error| error.to_string())?;
-        info!(target: "upgrade", ?program, sockets = sockets.len(), "starting the process that takes over");
+        let path = program.path().display();
+        info!(target: "upgrade", program = %path, sockets = sockets.len(), "starting the process that takes over");
         let successor = Successor::start(program, &sockets, READY_TIMEOUT)
             .map_err(|error| error.to_string())?;
         // A signal may have come meanwhile: then the new one is not told to serve, and ends.

@@ -1,9 +1,8 @@
-//! How a connection stands with the trust in force. What the handshake found holds until a new generation
-//! comes, the first certificate of the verified path runs out, or the clock is set back; then the stored chain is judged again, in
-//! full, by the site that its server name leads to now. A connection that passes goes on under the new
-//! generation and notices nothing. One that does not pass, but whose site lets such clients in, goes on
-//! unverified: its next requests say so. Any other has lost its standing for good: its requests are refused
-//! and it is closed.
+//! How a connection stands with the trust in force. What the handshake found holds until a new generation comes, the
+//! first certificate of the verified path runs out, or the clock is set back; then the stored chain is judged again, in
+//! full, by the site that its server name leads to now. A connection that passes goes on under the new generation and
+//! notices nothing. One that does not pass, but whose site lets such clients in, goes on unverified: its next requests
+//! say so. Any other has lost its standing for good: its requests are refused and it is closed.
 //!
 //! Asking costs three comparisons of integers.
 

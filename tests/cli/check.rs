@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use mtls_gateway::pki::Authority;
 use serde_json::Value;
 
-use crate::support::{Place, any_port, output, program, stdout};
+use crate::support::{Place, any_port, output, program, stderr, stdout};
 
 fn check(path: &std::path::Path) -> std::process::Output {
     output([OsStr::new("check"), OsStr::new("--config"), path.as_os_str()])
@@ -289,4 +289,35 @@ fn a_missing_file_is_a_problem_like_others() {
     assert_eq!(document["problems"][0]["what"], "there is no such file");
     assert_eq!(document["problems"][0]["line"], Value::Null);
     assert_eq!(document["sites"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_socket_takes_no_files_place_and_has_a_folder() {
+    let place = Place::new();
+    let tables = "[runtime]\ncontrol_socket = \"server.key\"\n[admin]\nsocket = \"none/a.sock\"\n";
+    let config = place.config(any_port(), "127.0.0.1:1".parse().unwrap(), tables);
+    let key = std::fs::read(place.path().join("server.key")).unwrap();
+    for said in [check(&config), output([OsStr::new("run"), OsStr::new("-c"), config.as_os_str()])]
+    {
+        assert_eq!(said.status.code(), Some(78));
+        let report = format!("{}{}", stdout(&said), stderr(&said));
+        for part in [
+            "server.key`, which is a file and no socket",
+            "fix:  name a place of its own",
+            "none`, which is not there",
+            "fix:  make its folder, which the gateway's user must be able to write to",
+        ] {
+            assert!(report.contains(part), "{part:?} is missing in\n{report}");
+        }
+    }
+    assert_eq!(std::fs::read(place.path().join("server.key")).unwrap(), key);
+}
+
+#[test]
+fn a_folder_below_run_may_be_made_later() {
+    let place = Place::new();
+    let tables = "[runtime]\ncontrol_socket = \"/run/no-such-service/control.sock\"\n";
+    let said = check(&place.config(any_port(), "127.0.0.1:1".parse().unwrap(), tables));
+    assert_eq!(said.status.code(), Some(0), "{}", stdout(&said));
+    assert!(stdout(&said).contains("`/run/no-such-service`, which is not there"));
 }

@@ -15,6 +15,7 @@ mod reload;
 mod run;
 mod sandbox;
 mod service;
+mod socket;
 mod support;
 mod upgrade;
 mod usage;

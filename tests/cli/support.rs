@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mtls_gateway::pki::Authority;
 use mtls_gateway::tls::client;
@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program with these arguments, untouched by the environment of whoever runs the tests.
 pub fn program<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
@@ -144,6 +144,20 @@ pub fn skip(why: &str, is_excused: bool) {
         is_excused || std::env::var_os("CI").is_none(),
         "with `CI` set nothing is skipped: {why}"
     );
+}
+
+/// Waits until something holds of which nobody tells.
+#[track_caller]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process gives no sign of what is waited for"
+)]
+pub fn await_that(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "never: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Any free port of this machine.

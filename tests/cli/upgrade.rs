@@ -35,6 +35,9 @@ fn another_process_takes_over_and_what_runs_is_finished() {
         assert_eq!(said.status.code(), Some(0), "{}", stderr(&said));
         assert!(stdout(&said).ends_with(" serves now\nupgraded\n"), "{}", stdout(&said));
         gateway.await_line("handed over: draining");
+        let started = gateway.log.iter().find(|line| line.contains("starting the process"));
+        let program = concat!("program=", env!("CARGO_BIN_EXE_mtls-gateway"), " sockets=1");
+        assert!(started.is_some_and(|line| line.contains(program)), "{started:?}");
         app.answer.send(()).unwrap();
         assert!(first.join().unwrap().ends_with("allowed"));
         // The old one has nothing left to do; the new one serves where it served.

@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 11] = [
     &["serve"],
     &["forward", "admin"],
     &["generation"],
-    &["tls", "upstream", "pki"],
+    &["tls", "upstream", "pki", "local_socket"],
     &["observe"],
     &["policy", "route"],
     &["config"],

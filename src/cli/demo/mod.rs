@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::app::{Bound, StartError};
 use crate::config::Palette;
 use crate::generation::Loaded;
-use crate::process::{self, Duties, Service};
+use crate::process::{Duties, Service, Signals};
 use crate::serve::Stop;
 
 use super::print::{palette, print, print_error};
@@ -63,7 +63,7 @@ fn give(port: u16, once: bool) -> Result<Exit, DemoError> {
     // Before the first file, so that no signal leaves one behind.
     let stop = Stop::default();
     let drain_timeout = || DRAIN_TIMEOUT;
-    process::watch(Duties {
+    Signals::catch()?.watch(Duties {
         stop: stop.clone(),
         drain_timeout,
         reloads: None,

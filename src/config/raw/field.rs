@@ -22,6 +22,18 @@ impl Table<'_> {
         self.read(name, |value| text(name, value, &parse))
     }
 
+    /// The same where `off` is one of the texts: who writes `false` means that.
+    pub(in crate::config) fn parsed_or_off<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<Located<T>> {
+        self.read(name, |value| match value.as_bool() {
+            Some(false) => Err(Wrong::new(format!("`{name}` must be a string"), "write `\"off\"`")),
+            _ => text(name, value, &parse),
+        })
+    }
+
     /// The path of a file, absolute or from the folder of this file.
     pub(in crate::config) fn path(&mut self, name: &'static str) -> Option<Located<PathBuf>> {
         let folders = &self.reader.folders;
@@ -31,7 +43,13 @@ impl Table<'_> {
     /// The path of a socket, likewise.
     pub(in crate::config) fn socket(&mut self, name: &'static str) -> Option<Located<PathBuf>> {
         let folders = &self.reader.folders;
-        self.parsed(name, |text| folders.socket(name, text))
+        self.parsed(name, |text| match text.strip_prefix("unix:") {
+            Some(path) => Err(Wrong::new(
+                format!("`{name}` is a path, without `unix:`"),
+                format!("write {path:?}"),
+            )),
+            None => folders.socket(name, text),
+        })
     }
 
     /// One path or a list of paths, at least one.

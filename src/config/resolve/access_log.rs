@@ -22,7 +22,7 @@ enum Format {
 
 /// Reads the table; `log` is the format of the log, which holds where none is written here.
 pub(super) fn access_log(mut table: Table<'_>, log: LogFormat, reader: &Reader<'_>) -> AccessLog {
-    let target = table.parsed("target", |text| target(text, reader));
+    let target = table.parsed_or_off("target", |text| target(text, reader));
     let format = table.parsed("format", format);
     let is_refused = format.is_none() && table.has("format");
     let pattern = table.parsed("pattern", |text| Ok(text.to_owned()));

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use crate::config::model::{Admin, Listener};
+use crate::config::model::{Admin, Listener, Runtime};
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
 
@@ -13,7 +13,9 @@ use super::listener::{address, clash, taken};
 pub(super) fn admin(top: &Table<'_>, listeners: &[Listener], reader: &Reader<'_>) -> Admin {
     let mut table = top.table("admin");
     let is_written = top.has("admin");
-    let names_none = !table.has("address") && !table.has("socket");
+    let is_named = |key| table.has(key) || reader.is_meant("admin", key);
+    let names_none = !is_named("address") && !is_named("socket");
+    let is_named_address = is_named("address");
     let address = table.parsed("address", address);
     let socket = table.socket("socket");
     let allow_remote = table.bool("allow_remote");
@@ -23,6 +25,14 @@ pub(super) fn admin(top: &Table<'_>, listeners: &[Listener], reader: &Reader<'_>
             "add below this line\naddress = \"127.0.0.1:9443\"",
         );
         reader.wrong(&table.header, wrong);
+    }
+    if allow_remote
+        && !is_named_address
+        && let Some(span) = table.span("allow_remote")
+    {
+        let mut report = reader.report.borrow_mut();
+        let entry = report.warning(&span, "`allow_remote` has no effect without an `address`");
+        entry.fix("remove it: whom the `socket` lets in is said by its mode and its folder");
     }
     if let Some(address) = &address {
         if !allow_remote {
@@ -35,6 +45,20 @@ pub(super) fn admin(top: &Table<'_>, listeners: &[Listener], reader: &Reader<'_>
     }
     table.finish();
     Admin { address, socket }
+}
+
+/// One socket cannot answer both operators and the command line.
+pub(super) fn apart(admin: &Admin, runtime: &Runtime, reader: &Reader<'_>) {
+    if let (Some(socket), Some(control)) = (&admin.socket, &runtime.control_socket)
+        && socket == control
+    {
+        let wrong = Wrong::new(
+            "`socket` in `[admin]` and `control_socket` in `[runtime]` name the same place",
+            "name a place of its own for each",
+        );
+        let other = reader.report.borrow().position(&control.span);
+        reader.wrong(&socket.span, wrong.seen(format!("the other stands at {other}")));
+    }
 }
 
 fn stays_here(address: &Located<SocketAddr>, reader: &Reader<'_>) {

@@ -48,6 +48,7 @@ pub(super) fn config(
     at_least_one(reader, &top, "listener", "the gateway would listen nowhere");
     at_least_one(reader, &top, "site", "the gateway would answer to nobody");
     let admin = admin::admin(&top, listeners.as_deref().unwrap_or_default(), reader);
+    admin::apart(&admin, &runtime, reader);
     let Some(listeners) = listeners.filter(|_| are_complete) else {
         return Err(sites.judgeable);
     };

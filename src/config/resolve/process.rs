@@ -29,7 +29,7 @@ pub(super) fn runtime(mut table: Table<'_>) -> Runtime {
             .ok_or_else(wrong_workers),
         _ => Err(wrong_workers()),
     });
-    let sandbox = table.parsed("sandbox", |text| match text {
+    let sandbox = table.parsed_or_off("sandbox", |text| match text {
         "auto" => Ok(Sandbox::Auto),
         "off" => Ok(Sandbox::Off),
         _ => Err(Wrong::new(
@@ -43,7 +43,7 @@ pub(super) fn runtime(mut table: Table<'_>) -> Runtime {
         watch: table.bool("watch"),
         sandbox: sandbox.map_or(Sandbox::Auto, |sandbox| sandbox.value),
         core_dumps: table.bool("core_dumps"),
-        control_socket: table.socket("control_socket").map(|path| path.value),
+        control_socket: table.socket("control_socket"),
     }
 }
 

@@ -58,7 +58,10 @@ pub(super) fn routes(
     for table in tables {
         let header = table.header.clone();
         let route = route(table, site, upstreams, &judge, reader);
-        if let Some(route) = &route {
+        // Where a path is written under a wrong name, nothing is known of what follows.
+        let is_known =
+            ["path", "path_prefix"].iter().all(|key| !reader.is_meant("site.route", key));
+        if let Some(route) = route.as_ref().filter(|_| is_known) {
             let mut before = routes.iter().flatten();
             if let Some(first) = before.find(|first| takes_all_of(&first.value, &route.value)) {
                 let at = reader.report.borrow().position(&first.span);

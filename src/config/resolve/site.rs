@@ -158,7 +158,7 @@ fn stays_here(upstream: &Located<Arc<Upstream>>, reader: &Reader<'_>) {
 
 fn tls(mut table: Table<'_>) -> Tls {
     let version_min = table.parsed("version_min", tls_version);
-    let resumption = table.parsed("resumption", on_or_off);
+    let resumption = table.parsed_or_off("resumption", on_or_off);
     Tls {
         version_min: version_min.map_or(TlsVersion::V1_2, |version| version.value),
         resumption: resumption.is_none_or(|resumption| resumption.value),

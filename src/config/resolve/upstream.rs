@@ -55,7 +55,7 @@ impl<'a> Named<'a> {
                 return Ok(upstream.clone());
             }
             let address =
-                address(&self.reader.folders, text).map_err(|wrong| self.or_name(wrong))?;
+                address(&self.reader.folders, text).map_err(|wrong| self.or_name(text, wrong))?;
             let settings = Settings::read(&mut Table::absent(self.reader, "upstream"));
             let members = vec![Member::plain(address.endpoint)];
             let name = members[0].endpoint.to_string();
@@ -64,12 +64,14 @@ impl<'a> Named<'a> {
         Some(Located::new(found.value?, found.span))
     }
 
-    fn or_name(&self, mut wrong: Wrong) -> Wrong {
+    fn or_name(&self, text: &str, mut wrong: Wrong) -> Wrong {
         let names: Vec<_> = self.by_name.keys().map(|name| format!("`\"{name}\"`")).collect();
         if !names.is_empty() {
             wrong
                 .fix
                 .push_str(&format!("; or the name of an `[[upstream]]`: {}", names.join(", ")));
+        } else if name(text).is_ok() {
+            wrong.fix.push_str("; or make it the `name` of an `[[upstream]]`");
         }
         wrong
     }

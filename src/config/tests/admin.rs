@@ -59,3 +59,38 @@ fn the_clients_listener_is_not_the_operators() {
       fix:  remove one of the two
     "#);
 }
+
+#[test]
+fn a_socket_is_a_path_and_a_place_of_its_own() {
+    let text = format!("{SMALLEST}\n[admin]\nsocket = \"unix:/run/a.sock\"\n");
+    insta::assert_snapshot!(report(&text), @r#"
+    gateway.toml:12:10: `socket` is a path, without `unix:`
+      12 | socket = "unix:/run/a.sock"
+         |          ^^^^^^^^^^^^^^^^^^
+      seen: a string, `"unix:/run/a.sock"`
+      fix:  write "/run/a.sock"
+    "#);
+    let text = format!(
+        "{SMALLEST}\n[admin]\nsocket = \"/run/a.sock\"\n[runtime]\ncontrol_socket = \"/run/a.sock\"\n"
+    );
+    insta::assert_snapshot!(report(&text), @r#"
+    gateway.toml:12:10: `socket` in `[admin]` and `control_socket` in `[runtime]` name the same place
+      12 | socket = "/run/a.sock"
+         |          ^^^^^^^^^^^^^
+      seen: the other stands at gateway.toml:14:18
+      fix:  name a place of its own for each
+    "#);
+}
+
+#[test]
+fn who_may_reach_an_address_that_is_not_there_is_nothing_to_say() {
+    let text = format!("{SMALLEST}\n[admin]\nsocket = \"a.sock\"\nallow_remote = true\n");
+    insta::assert_snapshot!(report(&text), @r#"
+    gateway.toml:13:16: warning: `allow_remote` has no effect without an `address`
+      13 | allow_remote = true
+         |                ^^^^
+      fix:  remove it: whom the `socket` lets in is said by its mode and its folder
+    "#);
+    let text = format!("{SMALLEST}\n[admin]\nsocket = \"a.sock\"\nallow_remote = false\n");
+    assert_eq!(report(&text), "");
+}

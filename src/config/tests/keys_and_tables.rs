@@ -1,6 +1,6 @@
 //! Names that nobody knows, stand in the wrong place, or are missing.
 
-use super::{report, with};
+use super::{SMALLEST, report, with};
 
 #[test]
 fn an_empty_file_lacks_a_listener_and_a_site() {
@@ -305,4 +305,23 @@ SSLVerifyClient = "require""#), @r#"
          | ^^^^^^^^^^^^^^^
       fix:  remove it if it says `on` or `require`, which holds without a word; else write `mode = "optional"`, or `mode = "request"` for `optional_no_ca`, in `[site.client]`
     "#);
+}
+
+#[test]
+fn a_foreign_word_is_answered_by_the_table_that_it_stands_in() {
+    for (table, line, fix) in [
+        ("admin", "listen = \"127.0.0.1:9443\"", "call it `address`"),
+        ("admin", "port = 9443", "write `address = \"127.0.0.1:9443\"`"),
+        ("access_log", "path = \"/var/log/a.log\"", "call it `target`"),
+        ("access_log", "file = \"/var/log/a.log\"", "call it `target`"),
+        ("access_log", "target = false", "write `\"off\"`"),
+        ("runtime", "sandbox = false", "write `\"off\"`"),
+        ("runtime", "landlock = \"off\"", "call it `sandbox`"),
+        ("[site.route]", "prefix = \"/api\"", "call it `path_prefix`"),
+        ("site.tls", "resumption = false", "write `\"off\"`"),
+    ] {
+        let report = report(&format!("{SMALLEST}\n[{table}]\n{line}\n"));
+        assert!(report.ends_with(&format!("\n  fix:  {fix}\n")), "{report}");
+        assert_eq!(report.matches("fix:").count(), 1, "{report}");
+    }
 }

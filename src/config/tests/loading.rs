@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::SMALLEST;
-use crate::config::load;
+use crate::config::{ControlSocket, control_socket, load};
 
 /// The report on a file of these bytes, its folder left out.
 fn report(bytes: &[u8]) -> String {
@@ -84,4 +84,27 @@ fn a_file_without_end_is_not_read_to_its_end() {
       seen: more than 1 MiB
       fix:  name the right file with `--config FILE`
     "#);
+}
+
+#[test]
+fn mistakes_elsewhere_do_not_hide_the_control_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.toml");
+    assert_eq!(control_socket(&path), ControlSocket::Unnamed);
+    let socket = "[runtime]\ncontrol_socket = \"a.sock\"\n";
+    let named = ControlSocket::Named(folder.path().join("a.sock"));
+    for (text, found) in [
+        (socket.to_owned(), named.clone()),
+        (format!("{socket}worker = 1\n[[site]]\nserver_names = 7\n"), named.clone()),
+        (format!("{socket}drain_timeout = 7 s\n[[site]]\n"), named),
+        ("workers = = 1\n# control_socket = \"a.sock\"\n".to_owned(), ControlSocket::Unnamed),
+        ("[runtime]\ncontrol_socket = 7\n".to_owned(), ControlSocket::Unreadable),
+        ("[runtime\ncontrol_socket = \"a.sock\"\n".to_owned(), ControlSocket::Unreadable),
+        ("\u{0}".to_owned(), ControlSocket::Unnamed),
+    ] {
+        fs::write(&path, &text).unwrap();
+        assert_eq!(control_socket(&path), found, "{text}");
+    }
+    fs::write(&path, b"\xFF").unwrap();
+    assert_eq!(control_socket(&path), ControlSocket::Unreadable);
 }

@@ -201,3 +201,10 @@ fn a_route_has_what_its_site_has_unless_it_says_otherwise() {
     assert_eq!(b.value.timeouts.body_idle_timeout.as_secs(), 1);
     assert_eq!(b.value.timeouts.response_header_timeout.as_secs(), 60);
 }
+
+#[test]
+fn a_path_under_a_wrong_name_says_nothing_of_the_routes_after_it() {
+    let report = with("[[site.route]]\nprefix = \"/api\"\n[[site.route]]\npath = \"/callback\"");
+    assert!(report.contains("call it `path_prefix`"), "{report}");
+    assert!(!report.contains("no request ever takes this route"), "{report}");
+}

@@ -1,6 +1,6 @@
 //! `[[upstream]]`, and `upstream` where it names one.
 
-use super::{SMALLEST, config, report};
+use super::{SMALLEST, config, instead, report};
 
 #[test]
 fn every_way_to_write_an_upstream_wrongly_is_told_with_its_fix() {
@@ -120,4 +120,15 @@ fn a_budget_cuts_the_other_lengths() {
     let timeouts = &config(&text).sites[0].timeouts;
     assert_eq!(timeouts.hold_timeout.map(|length| length.as_secs()), Some(2));
     assert_eq!(timeouts.exchange_timeout.map(|length| length.as_secs()), Some(2));
+}
+
+#[test]
+fn a_name_that_no_upstream_has_may_be_meant_as_one() {
+    let report = instead("upstream = \"app\"");
+    assert!(
+        report.ends_with(
+            "fix:  write `\"http://app\"`; or make it the `name` of an `[[upstream]]`\n"
+        ),
+        "{report}"
+    );
 }

@@ -1,9 +1,9 @@
 //! What the gateway needs of the file system: now, after any reload that is to be expected, and for starting its
 //! program anew.
 //!
-//! Folders, not files: whoever replaces a file by renaming makes another one, and what is allowed is allowed to one file
-//! or folder, not to a name. Where a symbolic link is on the way, the folder that it is in, so that it may be turned
-//! elsewhere beside; then also where it leads now.
+//! Folders, not files: whoever replaces a file by renaming makes another one, and what is allowed is allowed to one
+//! file or folder, not to a name. Where a symbolic link is on the way, the folder that it is in, so that it may be
+//! turned elsewhere beside; then also where it leads now.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
@@ -77,9 +77,8 @@ impl Needs {
         for path in mapped().iter().map(PathBuf::as_path).chain([program]) {
             needs.reach(path, Use::Start);
         }
-        let sockets = config.runtime.control_socket.iter();
-        let sockets = sockets.chain(config.admin.socket.iter().map(|socket| &socket.value));
-        for folder in sockets.filter_map(|socket| socket.parent()) {
+        let sockets = config.runtime.control_socket.iter().chain(&config.admin.socket);
+        for folder in sockets.filter_map(|socket| socket.value.parent()) {
             needs.add(folder, Use::Listen);
         }
         if let AccessTarget::File(log) = &config.access_log.target.value {

@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 use super::der::{self, KeyAlgorithm};
 use super::key_der::{Form, KeyDer};
 
-/// Rounds of PBKDF2: a second or two, by the hash. OpenSSL writes 2048 unless told otherwise, OWASP's advice of 2023 is 600,000.
+/// Rounds of PBKDF2: a second or two, by the hash. OpenSSL writes 2048 unless told otherwise, OWASP's advice of 2023 is
+/// 600,000.
 const ROUNDS_MAX: u32 = 2_000_000;
 
 /// Memory of scrypt, `128 * r * (N + p)` bytes. OpenSSL takes 16 MiB, OWASP's advice is 128.

@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Place, any_port, program};
+use crate::support::{PATIENCE, Place, any_port, await_that, program};
 
-use super::stage::{App, Caller, PATIENCE, await_that};
+use super::stage::{App, Caller};
 
 /// Calls, and bytes of each in the log, so that the lines are more than a pipe and the queue take together.
 const CALLS: usize = 1000;

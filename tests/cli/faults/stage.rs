@@ -5,27 +5,14 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mtls_gateway::tls::client;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
-use crate::support::{Place, any_port};
-
-/// How long anything may take before a test gives up.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Waits until something holds of which nobody tells.
-#[track_caller]
-pub(super) fn await_that(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < PATIENCE, "never: {what}");
-        pause(Duration::from_millis(20));
-    }
-}
+use crate::support::{PATIENCE, Place, any_port};
 
 #[expect(
     clippy::disallowed_methods,

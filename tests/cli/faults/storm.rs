@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Gateway, Place, any_port, output, program, stderr};
+use crate::support::{Gateway, Place, any_port, await_that, output, program, stderr};
 
-use super::stage::{App, Caller, Seen, await_that, pause};
+use super::stage::{App, Caller, Seen, pause};
 
 /// How long the storm lasts, and how often it hails.
 const STORM: Duration = Duration::from_secs(6);
