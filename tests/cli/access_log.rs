@@ -1,10 +1,12 @@
 //! The access log of the built program: files that are rotated by signal and by command, a disk that is really full, a
-//! standard output that nobody reads.
+//! standard output that nobody reads, a standard error that it shares with the rest of the log.
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
@@ -208,6 +210,46 @@ fn a_standard_output_that_nobody_reads_delays_neither_requests_nor_the_end() {
     // What had room is whole lines.
     let text = std::io::read_to_string(stdout).unwrap();
     assert!(text.ends_with("}\n") && text.lines().count() < CALLERS * CALLS, "{text}");
+}
+
+#[test]
+fn on_standard_error_long_lines_and_the_rest_of_the_log_stay_whole_however_slowly_they_are_read() {
+    const CALLS: usize = 60;
+    let place = Place::new();
+    let app = app(CALLS);
+    let twenty_kib = "$user_agent".repeat(5);
+    let table = format!("format = \"pattern\"\npattern = 'access {twenty_kib} $status'\n");
+    let run = command(&place, app.address, &format!("{table}[log]\nlevel = \"debug\""));
+    // As a parent may leave it that looks after its own end only.
+    let (stderr, reader) = UnixStream::pair().unwrap();
+    stderr.set_nonblocking(true).unwrap();
+    reader.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut gateway = Gateway::start_with(run, OwnedFd::from(stderr));
+    let mut log = BufReader::new(reader).lines().map(Result::unwrap);
+    let listening = log.find(|line| line.contains("listening address=")).unwrap();
+    let address = listening.rsplit_once('=').unwrap().1.parse().unwrap();
+    let agent = "\"".repeat(1024);
+    for _ in 0..CALLS {
+        assert!(place.call_as(address, &agent).starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+
+    // All of it is far more than had room until here.
+    let long = format!("access {} 200", "\\x22".repeat(5 * 1024));
+    let (mut access, mut others) = (0, 0);
+    while access < CALLS {
+        match log.next().unwrap() {
+            line if line == long => access += 1,
+            line => {
+                let is_whole = line.starts_with("20") && !line.contains("x22");
+                assert!(is_whole && !line.contains("were lost"), "{line}");
+                others += 1;
+            }
+        }
+    }
+    assert!(others >= CALLS, "{others}");
+    gateway.signal("TERM");
+    assert!(log.any(|line| line.ends_with("stopped")));
+    assert_eq!(gateway.await_end().code(), Some(0));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! A file is opened for adding, so that several processes can write whole lines to it. Whatever can keep a writer
 //! waiting (a pipe, a terminal, the journal's socket) is asked first whether it has room, and then given no more than
-//! the system takes at once.
+//! the system takes at once. Standard error is the log's, which is handed whole lines.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
@@ -11,10 +11,11 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Access, Mode, OFlags, access};
 
 use crate::config::{AccessLog, AccessTarget, Report};
+use crate::observe::log_lines::{Handed, LogLines};
+use crate::observe::room::has_room;
 
 use super::batch::Batch;
 
@@ -30,9 +31,22 @@ const FILE_MODE: Mode = Mode::from_raw_mode(0o640);
 #[derive(Debug)]
 pub struct Outlet {
     target: AccessTarget,
-    /// `None` where none are to be written.
-    file: Option<File>,
-    /// Whether it may have no room just now.
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// No lines are to be written.
+    Nowhere,
+    /// The log writes them between its own: one piece after the other, the length of the one that it has.
+    Log(LogLines, Option<(usize, Handed)>),
+    File(Written),
+}
+
+/// A file, or a stream, which may have no room just now.
+#[derive(Debug)]
+struct Written {
+    file: File,
     is_stream: bool,
     /// Whether a part of a line stands at its end.
     is_torn: bool,
@@ -53,19 +67,18 @@ impl Outlet {
     /// # Errors
     /// What the system says.
     pub fn open(target: &AccessTarget) -> Result<Self, OpenError> {
-        let file = match target {
-            AccessTarget::Off => Ok(None),
-            // Not Rust's own handles, whose locks workers take for the rest of the log.
-            AccessTarget::Stderr => io::stderr().as_fd().try_clone_to_owned().map(Some),
-            AccessTarget::Stdout => io::stdout().as_fd().try_clone_to_owned().map(Some),
-            AccessTarget::File(path) => open_file(path).map(Some),
+        let opened = match target {
+            AccessTarget::Off => Ok(Place::Nowhere),
+            AccessTarget::Stderr => {
+                LogLines::to_standard_error().map(|lines| Place::Log(lines, None))
+            }
+            // Not Rust's own handle, which has a buffer and a lock.
+            AccessTarget::Stdout => {
+                io::stdout().as_fd().try_clone_to_owned().and_then(Written::to).map(Place::File)
+            }
+            AccessTarget::File(path) => open_file(path).and_then(Written::to).map(Place::File),
         };
-        let opened = file.and_then(|file| {
-            let file = file.map(File::from);
-            let kind = file.as_ref().map(File::metadata).transpose()?;
-            let is_stream = kind.is_some_and(|kind| !kind.is_file());
-            Ok(Self { target: target.clone(), file, is_stream, is_torn: false })
-        });
+        let opened = opened.map(|place| Self { target: target.clone(), place });
         opened.map_err(|source| OpenError::new(target, source))
     }
 
@@ -89,24 +102,84 @@ impl Outlet {
 
     /// How many bytes of lines are worth gathering.
     pub(super) fn bytes_max(&self) -> usize {
-        if self.is_stream { STREAM_BYTES } else { FILE_BYTES }
+        match &self.place {
+            Place::File(written) if !written.is_stream => FILE_BYTES,
+            Place::Nowhere | Place::Log(..) | Place::File(_) => STREAM_BYTES,
+        }
     }
 
     /// Writes some of a batch. False if there is no room just now.
     pub(super) fn write(&mut self, batch: &mut Batch) -> io::Result<bool> {
-        let bytes_max = self.bytes_max();
-        let Some(file) = &mut self.file else {
-            // Lines of requests that began before a reload switched them off.
+        match &mut self.place {
+            Place::Nowhere => {
+                // Lines of requests that began before a reload switched them off.
+                batch.abandon();
+                Ok(true)
+            }
+            Place::File(written) => written.write(batch),
+            Place::Log(log, handed) => {
+                let Some((length, has)) = handed else {
+                    let (bytes, lines) = batch.next_whole(STREAM_BYTES);
+                    *handed = Some((bytes.len(), log.hand(bytes.to_vec(), lines)));
+                    return Ok(true);
+                };
+                let Some(result) = has.take() else {
+                    return Ok(false);
+                };
+                let length = *length;
+                *handed = None;
+                result?;
+                batch.advance(length);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Waits so long for room at most.
+    pub(super) fn await_room(&mut self, patience: Duration) {
+        match &mut self.place {
+            Place::Nowhere | Place::Log(_, None) => {}
+            Place::Log(_, Some((_, handed))) => handed.wait(patience),
+            Place::File(written) => {
+                has_room(&written.file, Some(patience));
+            }
+        }
+    }
+
+    /// Leaves a batch as it is: what it can still take without waiting is written. A line that is begun stays so; how
+    /// many are lost by that.
+    pub(super) fn part(mut self, batch: &mut Batch) -> u64 {
+        while !batch.is_done() && matches!(self.write(batch), Ok(true)) {}
+        if let Place::Log(log, handed) = self.place {
+            // The log has them, also those that it has not been handed yet; nobody waits for it.
+            batch.advance(handed.map_or(0, |(length, _)| length));
+            let (bytes, lines) = batch.next_whole(usize::MAX);
+            if lines > 0 {
+                log.hand(bytes.to_vec(), lines);
+            }
             batch.abandon();
-            return Ok(true);
-        };
+            return 0;
+        }
+        batch.skip_torn()
+    }
+}
+
+impl Written {
+    fn to(file: rustix::fd::OwnedFd) -> io::Result<Self> {
+        let file = File::from(file);
+        let is_stream = !file.metadata()?.is_file();
+        Ok(Self { file, is_stream, is_torn: false })
+    }
+
+    fn write(&mut self, batch: &mut Batch) -> io::Result<bool> {
         // Another writer may be quicker and take the room; then this waits as long as that one's reader does, and
         // whoever wants something of this thread gives up. Streams of our own opening do not even then.
-        if self.is_stream && !is_ready(file, Duration::ZERO) {
+        if self.is_stream && !has_room(&self.file, Some(Duration::ZERO)) {
             return Ok(false);
         }
+        let bytes_max = if self.is_stream { STREAM_BYTES } else { FILE_BYTES };
         let bytes: &[u8] = if self.is_torn { b"\n" } else { batch.next(bytes_max) };
-        match file.write(bytes) {
+        match self.file.write(bytes) {
             Ok(0) => Err(ErrorKind::WriteZero.into()),
             Ok(_) if self.is_torn => {
                 self.is_torn = false;
@@ -124,20 +197,6 @@ impl Outlet {
             }
         }
     }
-
-    /// Waits so long for room at most.
-    pub(super) fn await_room(&self, patience: Duration) {
-        if let Some(file) = &self.file {
-            is_ready(file, patience);
-        }
-    }
-}
-
-/// Whether a write would not wait: there is room, or an error to be told.
-fn is_ready(file: &File, patience: Duration) -> bool {
-    let timeout = Timespec::try_from(patience).ok();
-    let mut fds = [PollFd::new(file, PollFlags::OUT)];
-    poll(&mut fds, timeout.as_ref()).is_ok_and(|count| count > 0)
 }
 
 fn open_file(path: &Path) -> io::Result<rustix::fd::OwnedFd> {

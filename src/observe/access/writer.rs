@@ -178,9 +178,8 @@ impl Writer {
     /// Lines go there from now on. One that was begun elsewhere is not ended here.
     fn turn_to(&mut self, outlet: Outlet) {
         // What is in hand belongs to where lines went until now, if that takes it.
-        while !self.batch.is_done() && matches!(self.outlet.write(&mut self.batch), Ok(true)) {}
-        let torn = self.batch.skip_torn();
+        let before = std::mem::replace(&mut self.outlet, outlet);
+        let torn = before.part(&mut self.batch);
         self.losses.failed(torn, None);
-        self.outlet = outlet;
     }
 }
