@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn a_line_that_cannot_be_written_is_counted_and_told() {
         let (log, gate, lines) = gated();
-        gate.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        gate.send(Err(ErrorKind::StorageFull.into())).unwrap();
         log.make_writer().write_all(b"lost\n").unwrap();
         log.flush();
         assert_eq!(log.queue.lock().lost, 1);
@@ -330,10 +330,10 @@ mod tests {
         log.make_writer().write_all(b"four\n").unwrap();
         assert!(handed.take().is_none());
         gate.send(Ok(())).unwrap();
-        gate.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        gate.send(Err(ErrorKind::StorageFull.into())).unwrap();
         drop(gate);
         log.flush();
-        assert_eq!(handed.take().unwrap().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(handed.take().unwrap().unwrap_err().kind(), ErrorKind::StorageFull);
         assert_eq!(lines.try_iter().collect::<Vec<_>>(), [b"one\n".to_vec(), b"four\n".to_vec()]);
         assert_eq!(log.queue.lock().lost, 0);
     }
@@ -342,7 +342,7 @@ mod tests {
     fn the_log_counts_those_that_nobody_waits_for() {
         let (log, gate, _lines) = gated();
         drop(log.hand(b"two\nthree\n".to_vec(), 2));
-        gate.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        gate.send(Err(ErrorKind::StorageFull.into())).unwrap();
         log.flush();
         assert_eq!(log.queue.lock().lost, 2);
         drop(gate);
@@ -356,7 +356,7 @@ mod tests {
             let count = bytes.len().min(self.1);
             self.1 = usize::MAX;
             if count == 0 {
-                return Err(io::ErrorKind::StorageFull.into());
+                return Err(ErrorKind::StorageFull.into());
             }
             self.0.extend(&bytes[..count]);
             self.1 = if count < bytes.len() { 0 } else { usize::MAX };
