@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::generation::Generation;
 use crate::observe::AccessLog;
-use crate::observe::access::OpenError;
+use crate::observe::access::{OpenError, Outlet};
 use crate::serve::{self, BindError, Control, Inherited, Stop};
 
 /// A gateway that has not been started.
@@ -27,6 +27,9 @@ pub enum StartError {
     /// The access log.
     #[error(transparent)]
     AccessLog(#[from] OpenError),
+    /// The thread that writes it.
+    #[error("no thread can be started: {0}")]
+    Thread(#[source] std::io::Error),
 }
 
 impl App {
@@ -48,7 +51,9 @@ impl App {
         stop: Stop,
     ) -> Result<Bound, StartError> {
         let workers = generation.workers();
-        let access_log = AccessLog::open(&generation.config.access_log)?;
+        let outlet = Outlet::open(&generation.config.access_log.target.value)?;
+        let access_log = AccessLog::start(&generation.config.access_log, outlet);
+        let access_log = access_log.map_err(StartError::Thread)?;
         let control = Control::bind(Arc::new(generation), workers, access_log, inherited, stop)?;
         Ok(Bound { control })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use crate::admin::OpenError;
-use crate::app::{App, Bound};
+use crate::app::{App, Bound, StartError};
 use crate::config::{Palette, Runtime};
 use crate::generation::{Generation, Loaded};
 use crate::observe::{LogLines, logging};
@@ -130,7 +130,18 @@ fn prepare(
     let program = program.within(sandbox);
     let stop = Stop::default();
     let service = Service::new(std::env::var_os("NOTIFY_SOCKET"), &inherited);
-    let bound = App::bind_with(generation, inherited, stop.clone()).map_err(Refused::by)?;
+    let access_log = generation.config.access_log.clone();
+    let bound =
+        App::bind_with(generation, inherited, stop.clone()).map_err(|error| match error {
+            StartError::AccessLog(error) => {
+                let mut report = report.anew();
+                error.report(&access_log, &mut report);
+                process::log_problems(&report);
+                let why = start::render(&report, Palette::PLAIN);
+                Refused { exit: Exit::Configuration, why }
+            }
+            StartError::Bind(_) | StartError::Thread(_) => Refused::by(error),
+        })?;
     let control = bound.control();
     process::log_unwanted(&control);
     if let Some(predecessor) = predecessor {

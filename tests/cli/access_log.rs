@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Gateway, Place, SlowApp, any_port, output, program, stderr, stdout};
+use crate::support::{Gateway, Place, SlowApp, any_port, output, program, skip, stderr, stdout};
 
 /// An app that answers so many requests at once.
 fn app(answers: usize) -> SlowApp {
@@ -262,7 +262,11 @@ fn check_names_what_a_start_would_stumble_over_and_makes_no_file() {
     let said = check("target = \"access.log\"");
     assert_eq!(said.status.code(), Some(0), "{}", stdout(&said));
     assert!(!place.path().join("access.log").exists());
+    let _socket = UnixListener::bind(place.path().join("socket")).unwrap();
+    std::os::unix::fs::symlink("none/access.log", place.path().join("astray")).unwrap();
     for (target, what) in [
+        ("socket", "write `stderr`: systemd puts it into the journal"),
+        ("astray", "make its folder"),
         ("none/access.log", "make its folder"),
         (".", "name a file in that folder"),
         ("server.crt/a.log", "what stands before its name is none"),
@@ -273,4 +277,24 @@ fn check_names_what_a_start_would_stumble_over_and_makes_no_file() {
         assert_eq!(said.status.code(), Some(78), "{target}");
         assert!(stdout(&said).contains(what), "{}", stdout(&said));
     }
+}
+
+#[test]
+fn a_start_whose_log_cannot_be_opened_is_not_tried_again() {
+    let place = Place::new();
+    let logs = place.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    // By its mode it may be written to; only opening tells.
+    let script = "mount -t tmpfs -o nr_inodes=1 tmpfs \"$0\" && exec \"$@\"";
+    let run = command(&place, nobody(), "target = \"logs/access.log\"");
+    let mut inside = Command::new("unshare");
+    inside.args(["-rm", "sh", "-c", script]).arg(&logs).arg(run.get_program());
+    let said = inside.args(run.get_args()).env_remove("RUST_LOG").output().unwrap();
+    let text = stderr(&said);
+    if text.contains("unshare") || text.contains("mount") {
+        skip("no mount namespaces here, so no full disk", true);
+        return;
+    }
+    assert_eq!(said.status.code(), Some(78), "{text}");
+    assert!(text.contains("cannot be opened") && text.contains("make room on that disk"), "{text}");
 }

@@ -107,19 +107,17 @@ enum Order {
 }
 
 impl AccessLog {
-    /// Opens where the lines go and starts the thread that writes them.
+    /// Starts the thread that writes the lines, to what was opened for them.
     ///
     /// # Errors
-    /// A file that cannot be opened, or a thread that the system refuses.
-    pub fn open(config: &config::AccessLog) -> Result<Self, OpenError> {
-        let outlet = Outlet::open(&config.target.value)?;
+    /// A thread that the system refuses.
+    pub fn start(config: &config::AccessLog, outlet: Outlet) -> io::Result<Self> {
         let ((lines, waiting), (orders, given)) = (channel(), channel());
         let counts = Arc::new(Counts::default());
         counts.waiting_max.store(config.queue_lines_max.get(), Relaxed);
         let writer =
             Writer::new(waiting, given, Arc::clone(&counts), outlet, config.format.clone());
-        let started = thread::Builder::new().name("access-log".to_owned()).spawn(|| writer.run());
-        started.map_err(|source| OpenError::new(&config.target.value, source))?;
+        thread::Builder::new().name("access-log".to_owned()).spawn(|| writer.run())?;
         Ok(Self { lines, orders, counts })
     }
 
@@ -183,16 +181,5 @@ impl AccessLog {
     fn order(&self, order: Order) {
         _ = self.orders.send(order);
         _ = self.lines.send(Message::Look);
-    }
-}
-
-impl OpenError {
-    fn new(target: &config::AccessTarget, source: io::Error) -> Self {
-        let path = match target {
-            config::AccessTarget::File(path) => path.clone(),
-            config::AccessTarget::Stdout => "/dev/stdout".into(),
-            config::AccessTarget::Stderr | config::AccessTarget::Off => "/dev/stderr".into(),
-        };
-        Self { path, source }
     }
 }
