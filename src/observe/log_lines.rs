@@ -31,6 +31,19 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct LogLines {
     queue: Arc<Queue>,
+    /// Gone with the last of these.
+    _end: Arc<End>,
+}
+
+/// Has the thread end when nobody is left who could log.
+#[derive(Debug)]
+struct End(Arc<Queue>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.lock().is_over = true;
+        self.0.moved.notify_all();
+    }
 }
 
 #[derive(Debug)]
@@ -45,6 +58,7 @@ struct Waiting {
     lines: VecDeque<Piece>,
     bytes: usize,
     is_writing: bool,
+    is_over: bool,
     lost: u64,
 }
 
@@ -84,28 +98,21 @@ impl Handed {
 }
 
 impl LogLines {
-    /// Those that go to standard error. All of this process are the same, with one thread that writes.
+    /// Starts the thread that writes to standard error. All of a process that may log go this one way.
     ///
     /// # Errors
     /// A stream that is closed, or a thread that the system refuses.
     pub fn to_standard_error() -> io::Result<Self> {
-        static ONE: Mutex<Option<LogLines>> = Mutex::new(None);
-        let mut one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lines) = &*one {
-            return Ok(lines.clone());
-        }
-        // Not Rust's own handle, whose lock others would take.
-        let stream = File::from(io::stderr().as_fd().try_clone_to_owned()?);
-        // A line comes whole, so that no buffer is needed beyond the queue.
-        let lines = Self::to(Patient(stream))?;
-        Ok(one.insert(lines).clone())
+        // Not Rust's own handle, whose lock others would take. A line comes whole, so that no buffer is needed beyond
+        // the queue.
+        Self::to(Patient(File::from(io::stderr().as_fd().try_clone_to_owned()?)))
     }
 
     fn to(place: impl Write + Send + 'static) -> io::Result<Self> {
         let queue = Arc::new(Queue { waiting: Mutex::default(), moved: Condvar::new() });
         let writing = Arc::clone(&queue);
         thread::Builder::new().name("log".to_owned()).spawn(move || writing.write(place))?;
-        Ok(Self { queue })
+        Ok(Self { _end: Arc::new(End(Arc::clone(&queue))), queue })
     }
 
     /// Has whole access lines written, between those of the log; they never make it full. Whoever hands them waits for
@@ -152,7 +159,7 @@ impl Queue {
         if waiting.lines.is_empty() {
             self.moved.notify_all();
         }
-        let is_empty = |waiting: &mut Waiting| waiting.lines.is_empty();
+        let is_empty = |waiting: &mut Waiting| waiting.lines.is_empty() && !waiting.is_over;
         if waiting.lost > 0 {
             let waited = self.moved.wait_timeout_while(waiting, TELL_INTERVAL, is_empty);
             waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -179,6 +186,9 @@ impl Queue {
                 if is_counted && !takes { lines } else { 0 }
             });
             let mut waiting = self.lock();
+            if waiting.is_over && waiting.lines.is_empty() {
+                return;
+            }
             waiting.lost += lost;
             let is_due = told.is_none_or(|at| at.elapsed() >= TELL_INTERVAL);
             if takes && is_due && waiting.lost > 0 {
@@ -346,6 +356,16 @@ mod tests {
         log.flush();
         assert_eq!(log.queue.lock().lost, 2);
         drop(gate);
+    }
+
+    #[test]
+    fn the_thread_ends_with_its_last_line_when_nobody_is_left_who_could_log() {
+        let (log, gate, lines) = gated();
+        log.make_writer().write_all(b"last\n").unwrap();
+        drop(log);
+        drop(gate);
+        // The thread holds the other end.
+        assert_eq!(lines.iter().collect::<Vec<_>>(), [b"last\n".to_vec()]);
     }
 
     /// Takes a few bytes, and then nothing for once.

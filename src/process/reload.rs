@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 use crate::config::{Problem, Report, Runtime, Severity};
 use crate::generation::{self, Files, Generation, Loaded};
-use crate::observe::access::{OpenError, Outlet};
+use crate::observe::access::OpenError;
 use crate::observe::logging;
 use crate::serve::{BindError, Control};
 
@@ -252,7 +252,8 @@ impl Reloader {
         // Before anything is in force: a log that cannot be written is no reason to be half done. And only when nothing
         // else can go wrong: what was refused leaves no file behind.
         let open = || {
-            let other = (!is_same).then(|| Outlet::open(&access_log.target.value));
+            let other =
+                (!is_same).then(|| self.control.access_log().open(&access_log.target.value));
             Ok::<_, Refusal>(other.transpose()?)
         };
         let outlet = match self.control.replace(generation, open) {

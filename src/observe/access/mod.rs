@@ -7,6 +7,7 @@
 mod batch;
 mod line;
 mod losses;
+mod opening;
 mod outlet;
 mod record;
 mod writer;
@@ -20,10 +21,13 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use crate::config::{self, AccessFormat};
+use crate::config::{self, AccessFormat, AccessTarget};
 
-pub use outlet::{OpenError, Outlet, check};
+pub use opening::{OpenError, check};
+pub use outlet::Outlet;
 pub use record::{Record, kept};
+
+use super::log_lines::LogLines;
 
 use writer::Writer;
 
@@ -42,6 +46,18 @@ pub struct AccessLog {
     lines: Sender<Message>,
     orders: Sender<Order>,
     counts: Arc<Counts>,
+    log: LogLines,
+}
+
+/// Why there is no access log.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Where its lines go.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The thread that writes it.
+    #[error("no thread can be started: {0}")]
+    Thread(#[from] io::Error),
 }
 
 /// What workers and the thread count.
@@ -107,18 +123,33 @@ enum Order {
 }
 
 impl AccessLog {
-    /// Starts the thread that writes the lines, to what was opened for them.
+    /// Opens where the lines go and starts the thread that writes them; what goes to standard error, through `log`.
     ///
     /// # Errors
-    /// A thread that the system refuses.
-    pub fn start(config: &config::AccessLog, outlet: Outlet) -> io::Result<Self> {
+    /// A target that cannot be opened, or a thread that the system refuses.
+    pub fn start(config: &config::AccessLog, log: LogLines) -> Result<Self, StartError> {
+        let outlet = Outlet::open(&config.target.value, &log)?;
         let ((lines, waiting), (orders, given)) = (channel(), channel());
         let counts = Arc::new(Counts::default());
         counts.waiting_max.store(config.queue_lines_max.get(), Relaxed);
-        let writer =
-            Writer::new(waiting, given, Arc::clone(&counts), outlet, config.format.clone());
+        let writer = Writer::new(
+            waiting,
+            given,
+            Arc::clone(&counts),
+            outlet,
+            log.clone(),
+            config.format.clone(),
+        );
         thread::Builder::new().name("access-log".to_owned()).spawn(|| writer.run())?;
-        Ok(Self { lines, orders, counts })
+        Ok(Self { lines, orders, counts, log })
+    }
+
+    /// Opens another target, for [`Self::replace`].
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(&self, target: &AccessTarget) -> Result<Outlet, OpenError> {
+        Outlet::open(target, &self.log)
     }
 
     /// Has a line written, some time. Never waits: with as many waiting as may, this one is dropped and counted.
