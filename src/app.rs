@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::generation::Generation;
-use crate::observe::AccessLog;
-use crate::observe::access::OpenError;
+use crate::observe::access;
+use crate::observe::{AccessLog, LogLines};
 use crate::serve::{self, BindError, Control, Inherited, Stop};
 
 /// A gateway that has not been started.
@@ -26,7 +26,7 @@ pub enum StartError {
     Bind(#[from] BindError),
     /// The access log.
     #[error(transparent)]
-    AccessLog(#[from] OpenError),
+    AccessLog(#[from] access::StartError),
 }
 
 impl App {
@@ -35,20 +35,22 @@ impl App {
     /// # Errors
     /// The access log, or the first address that cannot be listened on.
     pub fn bind(generation: Generation, stop: Stop) -> Result<Bound, StartError> {
-        Self::bind_with(generation, Vec::new(), stop)
+        let log = LogLines::to_standard_error().map_err(access::StartError::Thread)?;
+        Self::bind_with(generation, Vec::new(), log, stop)
     }
 
-    /// The same, with listening sockets that are open already. Those that no listener wants stay open unused.
+    /// The same, with the way of the log to standard error, and listening sockets that are open already. Those that no listener wants stay open unused.
     ///
     /// # Errors
     /// The access log, or the first address that cannot be listened on.
     pub fn bind_with(
         generation: Generation,
         inherited: Vec<Inherited>,
+        log: LogLines,
         stop: Stop,
     ) -> Result<Bound, StartError> {
         let workers = generation.workers();
-        let access_log = AccessLog::open(&generation.config.access_log)?;
+        let access_log = AccessLog::start(&generation.config.access_log, log)?;
         let control = Control::bind(Arc::new(generation), workers, access_log, inherited, stop)?;
         Ok(Bound { control })
     }

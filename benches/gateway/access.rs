@@ -16,7 +16,9 @@ use mtls_gateway::config::{
 };
 use mtls_gateway::observe::access::Record;
 use mtls_gateway::observe::metrics::Metrics;
-use mtls_gateway::observe::{AccessLine, AccessLog, Exchange, ExchangeFacts, Outcome, RequestId};
+use mtls_gateway::observe::{
+    AccessLine, AccessLog, Exchange, ExchangeFacts, LogLines, Outcome, RequestId,
+};
 use mtls_gateway::policy::Verdict;
 
 /// Lines of a round; far fewer than may wait.
@@ -35,7 +37,7 @@ pub(crate) fn access(criterion: &mut Criterion, verdict: &Verdict) {
             format: AccessFormat::Json,
             queue_lines_max: 100_000.try_into().unwrap(),
         };
-        Rc::new(AccessLog::open(&config).unwrap())
+        Rc::new(AccessLog::start(&config, LogLines::to_standard_error().unwrap()).unwrap())
     };
     let file = tempfile::tempdir().unwrap();
     let path = |path: &Path| AccessTarget::File(path.to_owned());

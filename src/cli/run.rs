@@ -7,10 +7,10 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use crate::admin::OpenError;
-use crate::app::{App, Bound};
+use crate::app::{App, Bound, StartError};
 use crate::config::{Palette, Runtime};
 use crate::generation::{Generation, Loaded};
-use crate::observe::{LogLines, logging};
+use crate::observe::{LogLines, access, logging};
 use crate::process::{
     self, Duties, Needs, Predecessor, Program, Reloads, Sandbox, Service, Signals, Upgrades,
 };
@@ -112,7 +112,7 @@ fn prepare(
         let why = start::render(&report, Palette::PLAIN);
         return Err(Refused { exit: Exit::Configuration, why });
     };
-    let log = logging::start(&generation.config.log, log).map_err(|error| {
+    let logging = logging::start(&generation.config.log, log).map_err(|error| {
         // The configured level has been read before, so that only the environment is left.
         let why = format!(
             "the environment's RUST_LOG is no filter that can be read\n  seen: {error}\n  \
@@ -138,7 +138,20 @@ fn prepare(
     let program = program.within(sandbox);
     let stop = Stop::default();
     let service = Service::new(std::env::var_os("NOTIFY_SOCKET"), &inherited);
-    let bound = App::bind_with(generation, inherited, stop.clone()).map_err(Refused::by)?;
+    let access_log = generation.config.access_log.clone();
+    let bound =
+        App::bind_with(generation, inherited, log.clone(), stop.clone()).map_err(|error| {
+            match error {
+                StartError::AccessLog(access::StartError::Open(error)) => {
+                    let mut report = report.anew();
+                    error.report(&access_log, &mut report);
+                    process::log_problems(&report);
+                    let why = start::render(&report, Palette::PLAIN);
+                    Refused { exit: Exit::Configuration, why }
+                }
+                error => Refused::by(error),
+            }
+        })?;
     let control = bound.control();
     process::log_unwanted(&control);
     if let Some(predecessor) = predecessor {
@@ -146,8 +159,9 @@ fn prepare(
             Refused::by(format!("the process that served before goes on serving: {error}"))
         })?;
     }
-    let reloads = process::start_reloads(control, config.path.clone(), files, log, service.clone())
-        .map_err(Refused::by)?;
+    let reloads =
+        process::start_reloads(control, config.path.clone(), files, logging, service.clone())
+            .map_err(Refused::by)?;
     Ok(Ready { bound, stop, runtime, service, reloads, program })
 }
 

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::model::{AccessField, AccessPattern, AccessPiece, Quoted};
+use super::model::{AccessField, AccessFormat, AccessPattern, AccessPiece, Quoted};
 use super::raw::Wrong;
 use super::unknown::nearest;
 
@@ -78,20 +78,33 @@ pub(super) fn combined() -> AccessPattern {
     read(COMBINED).unwrap_or_else(|_| AccessPattern { pieces: Vec::new() })
 }
 
-/// Reads a pattern: `$name` or `${name}` is a field, `$$` a dollar.
-pub(super) fn read(text: &str) -> Result<AccessPattern, PatternError> {
+impl AccessFormat {
+    /// The word for it in `format`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Pattern(pattern) if *pattern == combined() => "combined",
+            Self::Pattern(_) => "pattern",
+        }
+    }
+}
+
+/// Reads a pattern: `$name` or `${name}` is a field, `$$` a dollar. All that is wrong is told, each name once.
+pub(super) fn read(text: &str) -> Result<AccessPattern, Vec<PatternError>> {
     if text.len() > BYTES_MAX {
-        return Err(PatternError::whole(
+        return Err(vec![PatternError::whole(
             "`pattern` is longer than 4096 bytes",
             "write a shorter one",
-        ));
+        )]);
     }
     if text.contains(|c: char| c.is_control() && c != '\t') {
-        return Err(PatternError::whole(
+        return Err(vec![PatternError::whole(
             "`pattern` holds a control character",
             "write one line; its end comes by itself",
-        ));
+        )]);
     }
+    let mut wrong: Vec<PatternError> = Vec::new();
     let mut pieces = Vec::new();
     let mut literal = String::new();
     let mut quoted = Quoted::No;
@@ -105,19 +118,31 @@ pub(super) fn read(text: &str) -> Result<AccessPattern, PatternError> {
             rest = after;
             continue;
         }
-        let (name, after) = name(dollar)?;
-        let field = AccessField::named(name).ok_or_else(|| unknown(name, dollar))?;
-        if !literal.is_empty() {
-            pieces.push(AccessPiece::Literal(std::mem::take(&mut literal)));
-        }
-        pieces.push(AccessPiece::Field(field, quoted));
+        let (name, after) = name(dollar);
         rest = after;
+        match AccessField::named(name) {
+            Some(field) => {
+                if !literal.is_empty() {
+                    pieces.push(AccessPiece::Literal(std::mem::take(&mut literal)));
+                }
+                pieces.push(AccessPiece::Field(field, quoted));
+            }
+            None => {
+                let error = if name.is_empty() { nameless() } else { unknown(name, dollar) };
+                if wrong.iter().all(|other| other.culprit != error.culprit) {
+                    wrong.push(error);
+                }
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
     }
     literal.push_str(rest);
     if pieces.is_empty() {
         let fix = "name fields by a `$` (Apache's `%` means nothing here), such as \
                    `$peer_address \"$method $path\" $status`";
-        return Err(PatternError::whole("`pattern` names no field", fix));
+        return Err(vec![PatternError::whole("`pattern` names no field", fix)]);
     }
     if !literal.is_empty() {
         pieces.push(AccessPiece::Literal(literal));
@@ -134,24 +159,23 @@ fn toggled(quoted: Quoted, text: &str) -> Quoted {
     }
 }
 
-/// The name behind a dollar, and what follows it.
-fn name(dollar: &str) -> Result<(&str, &str), PatternError> {
+/// The name behind a dollar, empty if there is none, and what follows it.
+fn name(dollar: &str) -> (&str, &str) {
     let behind = dollar.strip_prefix('$').unwrap_or(dollar);
-    let (name, after) = match behind.strip_prefix('{') {
-        Some(inner) => inner.split_once('}').unwrap_or(("", "")),
+    match behind.strip_prefix('{') {
+        Some(inner) => inner.split_once('}').unwrap_or(("", inner)),
         None => {
             let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
             behind.split_at(behind.find(|c| !is_part(c)).unwrap_or(behind.len()))
         }
-    };
-    if name.is_empty() {
-        let wrong = Wrong::new(
-            "a `$` without a name in `pattern`",
-            "write `$$` for a dollar, or a name such as `$status`",
-        );
-        return Err(PatternError { wrong, culprit: None });
     }
-    Ok((name, after))
+}
+
+fn nameless() -> PatternError {
+    PatternError::whole(
+        "a `$` without a name in `pattern`",
+        "write `$$` for a dollar, or a name such as `$status`",
+    )
 }
 
 fn unknown(name: &str, dollar: &str) -> PatternError {
@@ -197,8 +221,24 @@ mod tests {
     }
 
     #[test]
+    fn all_that_is_wrong_is_told_and_each_name_once() {
+        let of = |text: &str| -> Vec<_> {
+            read(text).unwrap_err().into_iter().map(|error| error.culprit).collect()
+        };
+        let said =
+            |names: &[&str]| names.iter().map(|name| Some((*name).to_owned())).collect::<Vec<_>>();
+        assert_eq!(
+            of("$remote_addr $status ${request} $x $x"),
+            said(&["$remote_addr", "${request}", "$x"])
+        );
+        assert_eq!(of("$ $status ${"), [None]);
+    }
+
+    #[test]
     fn combined_can_be_read() {
         assert_eq!(combined().pieces.len(), 20);
+        assert_eq!(AccessFormat::Pattern(combined()).as_str(), "combined");
+        assert_eq!(AccessFormat::Pattern(read("$status").unwrap()).as_str(), "pattern");
     }
 
     #[test]
@@ -212,8 +252,9 @@ mod tests {
         #[test]
         fn no_pattern_panics(text in "\\PC{0,40}", like in "(\\$|\\{|\\}|\"| |status|path){0,20}") {
             for text in [text, like] {
-                if let Err(error) = read(&text) {
-                    prop_assert!(!error.wrong.fix.is_empty());
+                if let Err(errors) = read(&text) {
+                    prop_assert!(!errors.is_empty());
+                    prop_assert!(errors.iter().all(|error| !error.wrong.fix.is_empty()));
                 }
             }
         }

@@ -111,6 +111,11 @@ impl Report {
         Self { source, problems: Vec::new() }
     }
 
+    /// Another one on the same file, with nothing in it yet.
+    pub fn anew(&self) -> Self {
+        Self::new(Arc::clone(&self.source))
+    }
+
     /// Adds an error at `span`; the returned entry takes `seen`, `why` and `fix`.
     pub fn error(&mut self, span: &Range<usize>, what: impl Into<String>) -> Entry<'_> {
         let place = self.place(span);

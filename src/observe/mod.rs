@@ -10,6 +10,7 @@ pub mod metrics;
 mod refusal;
 mod refusals;
 mod reloads;
+mod room;
 pub mod terminal;
 
 pub use access::AccessLog;

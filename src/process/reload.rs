@@ -16,9 +16,9 @@ use tracing::{error, info, warn};
 
 use crate::config::{Problem, Report, Runtime, Severity};
 use crate::generation::{self, Files, Generation, Loaded};
-use crate::observe::access::Outlet;
+use crate::observe::access::OpenError;
 use crate::observe::logging;
-use crate::serve::Control;
+use crate::serve::{BindError, Control};
 
 use super::inherit::log_unwanted;
 use super::secrecy::allow_dumps;
@@ -106,6 +106,15 @@ pub fn start(
         reloader.run(&receiver, &asked);
     })?;
     Ok(Reloads { requests, is_asked })
+}
+
+/// What cannot be opened, so that nothing changes.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    AccessLog(#[from] OpenError),
 }
 
 struct Reloader {
@@ -238,26 +247,28 @@ impl Reloader {
         let log = generation.config.log.clone();
         let listeners = generation.config.listeners.clone();
         self.warn_of_what_stays(&generation, report);
-        // Before anything is in force: a log that cannot be written is no reason to be half done.
         let access_log = generation.config.access_log.clone();
-        let outlet = if access_log.target == before.config.access_log.target {
-            Ok(None)
-        } else {
-            Outlet::open(&access_log.target.value).map(Some)
+        let is_same = access_log.target == before.config.access_log.target;
+        // Before anything is in force: a log that cannot be written is no reason to be half done. And only when nothing
+        // else can go wrong: what was refused leaves no file behind.
+        let open = || {
+            let other =
+                (!is_same).then(|| self.control.access_log().open(&access_log.target.value));
+            Ok::<_, Refusal>(other.transpose()?)
         };
-        let outlet = match outlet {
+        let outlet = match self.control.replace(generation, open) {
             Ok(outlet) => outlet,
-            Err(error) => {
-                report.error(&access_log.target.span, error.to_string());
+            Err(Refusal::AccessLog(error)) => {
+                error.report(&access_log, report);
+                return None;
+            }
+            Err(Refusal::Bind(error)) => {
+                let listener = listeners.iter().find(|one| one.address.value == error.address());
+                let span = listener.map_or(0..0, |listener| listener.address.span.clone());
+                report.error(&span, error.to_string());
                 return None;
             }
         };
-        if let Err(error) = self.control.replace(generation) {
-            let listener = listeners.iter().find(|one| one.address.value == error.address());
-            let span = listener.map_or(0..0, |listener| listener.address.span.clone());
-            report.error(&span, error.to_string());
-            return None;
-        }
         self.control.access_log().replace(&access_log, outlet);
         if let Some(handle) = &self.log {
             handle.replace(&log);

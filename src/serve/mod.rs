@@ -270,13 +270,27 @@ impl Control {
     /// open; those that it does not admit are closed. New listeners are open before old ones close, and what
     /// waits in the queue of an old one is still served. The number of workers stays as it was.
     ///
+    /// `open` opens what else it takes, when new listeners are open and nothing is in force yet.
+    ///
     /// # Errors
-    /// An address that cannot be listened on; then nothing has changed.
-    pub fn replace(&self, generation: Generation) -> Result<(), BindError> {
+    /// An address that cannot be listened on, or what `open` complains of; then nothing has changed.
+    pub fn replace<T, E: From<BindError>>(
+        &self,
+        generation: Generation,
+        open: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut listening = self.shared.listening();
         let wanted = &generation.config.listeners;
         let mut spare = lock(&self.shared.spare);
         let new = listener::bind_new(wanted, &listening, &mut spare)?;
+        let opened = match open() {
+            Ok(opened) => opened,
+            Err(error) => {
+                let handed = new.into_iter().map(Inherited::from);
+                spare.extend(handed.filter(|one| !one.is_own()));
+                return Err(error);
+            }
+        };
         let addresses: Vec<_> = wanted.iter().map(|listener| listener.address.value).collect();
         self.shared.generation.store(Arc::new(generation));
         let epoch = self.shared.epoch.fetch_add(1, Ordering::AcqRel) + 1;
@@ -291,7 +305,7 @@ impl Control {
         self.shared.relisten.notify_one();
         // `connections_max` may have grown.
         self.shared.room.notify_one();
-        Ok(())
+        Ok(opened)
     }
 
     fn listening(&self) -> std::sync::MutexGuard<'_, Vec<Listening>> {

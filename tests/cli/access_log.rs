@@ -1,10 +1,12 @@
 //! The access log of the built program: files that are rotated by signal and by command, a disk that is really full, a
-//! standard output that nobody reads.
+//! standard output that nobody reads, a standard error that it shares with the rest of the log.
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
@@ -12,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Gateway, Place, SlowApp, any_port, output, program, stderr, stdout};
+use crate::support::{Gateway, Place, SlowApp, any_port, output, program, skip, stderr, stdout};
 
 /// An app that answers so many requests at once.
 fn app(answers: usize) -> SlowApp {
@@ -211,6 +213,46 @@ fn a_standard_output_that_nobody_reads_delays_neither_requests_nor_the_end() {
 }
 
 #[test]
+fn on_standard_error_long_lines_and_the_rest_of_the_log_stay_whole_however_slowly_they_are_read() {
+    const CALLS: usize = 60;
+    let place = Place::new();
+    let app = app(CALLS);
+    let twenty_kib = "$user_agent".repeat(5);
+    let table = format!("format = \"pattern\"\npattern = 'access {twenty_kib} $status'\n");
+    let run = command(&place, app.address, &format!("{table}[log]\nlevel = \"debug\""));
+    // As a parent may leave it that looks after its own end only.
+    let (stderr, reader) = UnixStream::pair().unwrap();
+    stderr.set_nonblocking(true).unwrap();
+    reader.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut gateway = Gateway::start_with(run, OwnedFd::from(stderr));
+    let mut log = BufReader::new(reader).lines().map(Result::unwrap);
+    let listening = log.find(|line| line.contains("listening address=")).unwrap();
+    let address = listening.rsplit_once('=').unwrap().1.parse().unwrap();
+    let agent = "\"".repeat(1024);
+    for _ in 0..CALLS {
+        assert!(place.call_as(address, &agent).starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+
+    // All of it is far more than had room until here.
+    let long = format!("access {} 200", "\\x22".repeat(5 * 1024));
+    let (mut access, mut others) = (0, 0);
+    while access < CALLS {
+        match log.next().unwrap() {
+            line if line == long => access += 1,
+            line => {
+                let is_whole = line.starts_with("20") && !line.contains("x22");
+                assert!(is_whole && !line.contains("were lost"), "{line}");
+                others += 1;
+            }
+        }
+    }
+    assert!(others >= CALLS, "{others}");
+    gateway.signal("TERM");
+    assert!(log.any(|line| line.ends_with("stopped")));
+    assert_eq!(gateway.await_end().code(), Some(0));
+}
+
+#[test]
 fn check_names_what_a_start_would_stumble_over_and_makes_no_file() {
     let place = Place::new();
     let check = |table: &str| {
@@ -220,7 +262,11 @@ fn check_names_what_a_start_would_stumble_over_and_makes_no_file() {
     let said = check("target = \"access.log\"");
     assert_eq!(said.status.code(), Some(0), "{}", stdout(&said));
     assert!(!place.path().join("access.log").exists());
+    let _socket = UnixListener::bind(place.path().join("socket")).unwrap();
+    std::os::unix::fs::symlink("none/access.log", place.path().join("astray")).unwrap();
     for (target, what) in [
+        ("socket", "write `stderr`: systemd puts it into the journal"),
+        ("astray", "make its folder"),
         ("none/access.log", "make its folder"),
         (".", "name a file in that folder"),
         ("server.crt/a.log", "what stands before its name is none"),
@@ -231,4 +277,24 @@ fn check_names_what_a_start_would_stumble_over_and_makes_no_file() {
         assert_eq!(said.status.code(), Some(78), "{target}");
         assert!(stdout(&said).contains(what), "{}", stdout(&said));
     }
+}
+
+#[test]
+fn a_start_whose_log_cannot_be_opened_is_not_tried_again() {
+    let place = Place::new();
+    let logs = place.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    // By its mode it may be written to; only opening tells.
+    let script = "mount -t tmpfs -o nr_inodes=1 tmpfs \"$0\" && exec \"$@\"";
+    let run = command(&place, nobody(), "target = \"logs/access.log\"");
+    let mut inside = Command::new("unshare");
+    inside.args(["-rm", "sh", "-c", script]).arg(&logs).arg(run.get_program());
+    let said = inside.args(run.get_args()).env_remove("RUST_LOG").output().unwrap();
+    let text = stderr(&said);
+    if text.contains("unshare") || text.contains("mount") {
+        skip("no mount namespaces here, so no full disk", true);
+        return;
+    }
+    assert_eq!(said.status.code(), Some(78), "{text}");
+    assert!(text.contains("cannot be opened") && text.contains("make room on that disk"), "{text}");
 }

@@ -34,6 +34,7 @@ fn a_good_file_is_summarised() {
     for part in [
         "is ready to serve",
         "listener            127.0.0.1:0",
+        "\n  access log          stderr, text\n",
         "site localhost",
         "server certificate  CN=localhost",
         "issued by CN=Test Server CA",
@@ -82,6 +83,32 @@ fn where_operators_look_and_what_runs_out_is_told() {
     assert_eq!(found["severity"], "warning");
     assert_eq!(found["line"], 8);
     assert!(found["fix"].as_str().unwrap().starts_with("take it out of the file"), "{found}");
+}
+
+#[test]
+fn where_access_lines_go_is_told() {
+    let place = Place::new();
+    let app = TcpListener::bind(any_port()).unwrap().local_addr().unwrap();
+    let log = place.path().join("access.log").display().to_string();
+    for (table, told, target, format) in [
+        (
+            "target = \"access.log\"\nformat = \"combined\"",
+            format!("{log}, combined"),
+            &*log,
+            "combined",
+        ),
+        ("target = \"off\"", "off".to_owned(), "off", "text"),
+    ] {
+        let config = place.config(any_port(), app, &format!("[access_log]\n{table}\n"));
+        let summary = check(&config);
+        let expected = format!("\n  access log          {told}\n");
+        assert!(stdout(&summary).contains(&expected), "{}", stdout(&summary));
+        let (_, document) = check_json(&config);
+        assert_eq!(document["access_log"]["target"], target);
+        assert_eq!(document["access_log"]["format"], format);
+    }
+    let broken = place.config(any_port(), app, "[access_log]\ntarget = \"none/a.log\"\n");
+    assert_eq!(check_json(&broken).1["access_log"]["target"], Value::Null);
 }
 
 #[test]

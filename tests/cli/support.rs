@@ -99,10 +99,17 @@ impl Place {
 
     /// Sends one request with the client's certificate; the whole response.
     pub fn call(&self, gateway: SocketAddr) -> String {
+        self.call_as(gateway, "test")
+    }
+
+    /// The same, with a `User-Agent`.
+    pub fn call_as(&self, gateway: SocketAddr, agent: &str) -> String {
         let exchange = async {
             let mut stream = self.connect(gateway, &self.server_ca).await;
-            let request = "POST /callback HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-                           Content-Length: 2\r\n\r\n{}";
+            let request = format!(
+                "POST /callback HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+                 User-Agent: {agent}\r\nContent-Length: 2\r\n\r\n{{}}"
+            );
             stream.write_all(request.as_bytes()).await.unwrap();
             let mut response = String::new();
             stream.read_to_string(&mut response).await.unwrap();
@@ -220,6 +227,14 @@ impl Gateway {
     pub fn start_unread(command: Command) -> (Self, ChildStdout) {
         let (gateway, stdout, _) = Self::spawn(command);
         (gateway, stdout)
+    }
+
+    /// The same, with a standard error that is the test's.
+    pub fn start_with(mut command: Command, stderr: impl Into<Stdio>) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let (sender, lines) = channel();
+        forward(child.stdout.take().unwrap(), sender);
+        Self { child, lines, log: Vec::new() }
     }
 
     fn spawn(mut command: Command) -> (Self, ChildStdout, Sender<String>) {

@@ -20,6 +20,7 @@ pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
     let (mut listeners, mut sites, mut workers) = (Vec::new(), Vec::new(), None);
     let mut admin = config::Admin::default();
     let mut expiry_days = Vec::new();
+    let (mut lines_target, mut lines_format) = (None, None);
     if let Some(findings) = findings {
         let generation = &findings.generation;
         let configured = &generation.config.listeners;
@@ -32,6 +33,9 @@ pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
         sites.extend(all.map(|one| site(one, &findings.reached, findings.now)));
         workers = Some(generation.workers());
         admin = generation.config.admin.clone();
+        let access_log = &generation.config.access_log;
+        lines_target = Some(access_log.target.value.to_string());
+        lines_format = Some(access_log.format.as_str());
         expiry_days.clone_from(&generation.config.warnings.expiry_days);
     }
     let document = json!({
@@ -44,6 +48,7 @@ pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
             "address": admin.address.map(|address| address.value.to_string()),
             "socket": admin.socket.map(|socket| socket.value.display().to_string()),
         },
+        "access_log": { "target": lines_target, "format": lines_format },
         "expiry_days": expiry_days,
         "sites": sites,
     });

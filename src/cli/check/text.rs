@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::config::{Endpoint, Located, Palette, Report, Rule, TlsVersion};
+use crate::config::{AccessTarget, Endpoint, Located, Palette, Report, Rule, TlsVersion};
 use crate::generation::Site;
 use crate::identity::{Claims, timestamp_text};
 use crate::observe::days_left;
@@ -39,6 +39,12 @@ pub(super) fn summary(report: &Report, findings: &Findings, palette: Palette) ->
         None => "one for each CPU",
     };
     page.fact("workers", &format!("{}, {by_whom}", generation.workers()));
+    let access_log = &generation.config.access_log;
+    let lines = match &access_log.target.value {
+        AccessTarget::Off => "off".to_owned(),
+        target => format!("{target}, {}", access_log.format.as_str()),
+    };
+    page.fact("access log", &lines);
     for site in &generation.sites {
         page.site(site, &findings.reached, findings.now);
     }

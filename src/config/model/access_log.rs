@@ -1,5 +1,6 @@
 //! `[access_log]`: where access lines go, and how they look. Every field that a line can have stands here once.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -27,6 +28,17 @@ pub enum AccessTarget {
     File(PathBuf),
     /// Nowhere: none are written.
     Off,
+}
+
+impl fmt::Display for AccessTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stderr => f.write_str("stderr"),
+            Self::Stdout => f.write_str("stdout"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Off => f.write_str("off"),
+        }
+    }
 }
 
 /// How an access line looks.

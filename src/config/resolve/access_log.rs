@@ -47,9 +47,11 @@ pub(super) fn access_log(mut table: Table<'_>, log: LogFormat, reader: &Reader<'
     }
     let own = pattern.and_then(|text| match pattern::read(&text.value) {
         Ok(pattern) => Some(AccessFormat::Pattern(pattern)),
-        Err(error) => {
-            let span = error.place_in(&text.span, reader.text);
-            reader.wrong(&span, error.wrong);
+        Err(errors) => {
+            for error in errors {
+                let span = error.place_in(&text.span, reader.text);
+                reader.wrong(&span, error.wrong);
+            }
             None
         }
     });

@@ -136,3 +136,12 @@ fn what_was_called_otherwise_is_answered() {
             target = "stderr"
     "#);
 }
+
+#[test]
+fn every_name_that_nobody_knows_is_told_at_once() {
+    let report = with("format = \"pattern\"\npattern = '$remote_addr $request $body_bytes_sent'");
+    for (name, column) in [("remote_addr", 12), ("request", 25), ("body_bytes_sent", 34)] {
+        let told = format!("gateway.toml:12:{column}: `pattern` knows no `${name}`");
+        assert!(report.contains(&told), "{report}");
+    }
+}

@@ -41,6 +41,17 @@ impl Batch {
         self.bytes.get(self.written..end).unwrap_or_default()
     }
 
+    /// Whole lines to write next, and how many: as many as fit into `max` bytes, and at least one. For places where
+    /// none is ever written in part.
+    pub(super) fn next_whole(&self, max: usize) -> (&[u8], u64) {
+        let begun = self.ends.partition_point(|end| *end <= self.written);
+        let ends = self.ends.get(begun..).unwrap_or_default();
+        let count = ends.partition_point(|end| end - self.written <= max).max(1).min(ends.len());
+        let end = count.checked_sub(1).and_then(|last| ends.get(last)).copied();
+        let bytes = self.bytes.get(self.written..end.unwrap_or(self.written));
+        (bytes.unwrap_or_default(), count as u64)
+    }
+
     /// Notes that so many bytes of it were taken.
     pub(super) fn advance(&mut self, count: usize) {
         self.written = (self.written + count).min(self.bytes.len());
@@ -108,6 +119,17 @@ mod tests {
         assert_eq!(batch.next(100), b"three\n");
         assert_eq!(batch.skip_torn(), 0);
         assert_eq!(batch.abandon(), 1);
+    }
+
+    #[test]
+    fn where_lines_go_whole_one_that_never_fits_goes_by_itself() {
+        let mut batch = batch(&["one\n", "a line of some length\n", "two\n", "three\n"]);
+        for (piece, lines) in [("one\n", 1), ("a line of some length\n", 1), ("two\nthree\n", 2)] {
+            assert_eq!(batch.next_whole(10), (piece.as_bytes(), lines));
+            batch.advance(piece.len());
+        }
+        assert!(batch.is_done());
+        assert_eq!(batch.next_whole(10), (&b""[..], 0));
     }
 
     #[test]

@@ -176,10 +176,23 @@ fn millis(length: Duration) -> f64 {
     (length.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// As a string of JSON.
+/// As a string of JSON, without what others than JSON take for the end of a line, or a terminal for a command: U+0085,
+/// U+2028 and their like, which JSON lets stand.
 fn quote(out: &mut Vec<u8>, text: &str) {
+    let is_harmful = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let start = out.len();
     // Writing to memory cannot fail.
-    _ = serde_json::to_writer(out, text);
+    _ = serde_json::to_writer(&mut *out, text);
+    if text.contains(is_harmful) {
+        let quoted = out.split_off(start);
+        for c in String::from_utf8_lossy(&quoted).chars() {
+            if is_harmful(c) {
+                put(out, format_args!("\\u{:04x}", u32::from(c)));
+            } else {
+                put(out, format_args!("{c}"));
+            }
+        }
+    }
 }
 
 /// As nginx does: `\xHH` for what is not printable ASCII, for quotes and for backslashes; and for blanks, where a
@@ -197,4 +210,23 @@ fn escape(out: &mut Vec<u8>, text: &[u8], quoted: Quoted) {
 /// Writing to memory cannot fail.
 fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     _ = out.write_fmt(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn no_text_ends_a_line_of_json_for_whoever_reads_it() {
+        for (text, quoted) in [
+            ("a\u{2028}b\u{2029}", "\"a\\u2028b\\u2029\""),
+            ("\u{85}\u{9b}2J\u{7f}", "\"\\u0085\\u009b2J\\u007f\""),
+            ("Zoë \"\\\n", "\"Zoë \\\"\\\\\\n\""),
+        ] {
+            let mut out = Vec::new();
+            quote(&mut out, text);
+            assert_eq!(str::from_utf8(&out).unwrap(), quoted);
+            assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+        }
+    }
 }

@@ -7,6 +7,7 @@
 mod batch;
 mod line;
 mod losses;
+mod opening;
 mod outlet;
 mod record;
 mod writer;
@@ -20,10 +21,13 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use crate::config::{self, AccessFormat};
+use crate::config::{self, AccessFormat, AccessTarget};
 
-pub use outlet::{OpenError, Outlet, check};
+pub use opening::{OpenError, check};
+pub use outlet::Outlet;
 pub use record::{Record, kept};
+
+use super::log_lines::LogLines;
 
 use writer::Writer;
 
@@ -42,6 +46,18 @@ pub struct AccessLog {
     lines: Sender<Message>,
     orders: Sender<Order>,
     counts: Arc<Counts>,
+    log: LogLines,
+}
+
+/// Why there is no access log.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Where its lines go.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The thread that writes it.
+    #[error("no thread can be started: {0}")]
+    Thread(#[from] io::Error),
 }
 
 /// What workers and the thread count.
@@ -107,20 +123,33 @@ enum Order {
 }
 
 impl AccessLog {
-    /// Opens where the lines go and starts the thread that writes them.
+    /// Opens where the lines go and starts the thread that writes them; what goes to standard error, through `log`.
     ///
     /// # Errors
-    /// A file that cannot be opened, or a thread that the system refuses.
-    pub fn open(config: &config::AccessLog) -> Result<Self, OpenError> {
-        let outlet = Outlet::open(&config.target.value)?;
+    /// A target that cannot be opened, or a thread that the system refuses.
+    pub fn start(config: &config::AccessLog, log: LogLines) -> Result<Self, StartError> {
+        let outlet = Outlet::open(&config.target.value, &log)?;
         let ((lines, waiting), (orders, given)) = (channel(), channel());
         let counts = Arc::new(Counts::default());
         counts.waiting_max.store(config.queue_lines_max.get(), Relaxed);
-        let writer =
-            Writer::new(waiting, given, Arc::clone(&counts), outlet, config.format.clone());
-        let started = thread::Builder::new().name("access-log".to_owned()).spawn(|| writer.run());
-        started.map_err(|source| OpenError::new(&config.target.value, source))?;
-        Ok(Self { lines, orders, counts })
+        let writer = Writer::new(
+            waiting,
+            given,
+            Arc::clone(&counts),
+            outlet,
+            log.clone(),
+            config.format.clone(),
+        );
+        thread::Builder::new().name("access-log".to_owned()).spawn(|| writer.run())?;
+        Ok(Self { lines, orders, counts, log })
+    }
+
+    /// Opens another target, for [`Self::replace`].
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(&self, target: &AccessTarget) -> Result<Outlet, OpenError> {
+        Outlet::open(target, &self.log)
     }
 
     /// Has a line written, some time. Never waits: with as many waiting as may, this one is dropped and counted.
@@ -183,16 +212,5 @@ impl AccessLog {
     fn order(&self, order: Order) {
         _ = self.orders.send(order);
         _ = self.lines.send(Message::Look);
-    }
-}
-
-impl OpenError {
-    fn new(target: &config::AccessTarget, source: io::Error) -> Self {
-        let path = match target {
-            config::AccessTarget::File(path) => path.clone(),
-            config::AccessTarget::Stdout => "/dev/stdout".into(),
-            config::AccessTarget::Stderr | config::AccessTarget::Off => "/dev/stderr".into(),
-        };
-        Self { path, source }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, info};
 
 use crate::config::AccessFormat;
+use crate::observe::log_lines::LogLines;
 
 use super::batch::Batch;
 use super::line;
@@ -31,6 +32,7 @@ pub(super) struct Writer {
     orders: Receiver<Order>,
     counts: Arc<Counts>,
     outlet: Outlet,
+    log: LogLines,
     format: AccessFormat,
     batch: Batch,
     losses: Losses,
@@ -44,11 +46,12 @@ impl Writer {
         orders: Receiver<Order>,
         counts: Arc<Counts>,
         outlet: Outlet,
+        log: LogLines,
         format: AccessFormat,
     ) -> Self {
         let losses = Losses::new(Arc::clone(&counts));
         let batch = Batch::default();
-        Self { lines, orders, counts, outlet, format, batch, losses, closing: None }
+        Self { lines, orders, counts, outlet, log, format, batch, losses, closing: None }
     }
 
     /// Writes until told to end, or until nobody can send any more.
@@ -161,7 +164,7 @@ impl Writer {
 
     fn reopen(&mut self) -> Result<String, String> {
         let name = self.outlet.name();
-        match self.outlet.reopened() {
+        match self.outlet.reopened(&self.log) {
             Ok(Some(outlet)) => {
                 self.turn_to(outlet);
                 info!("the access log is opened anew: {name}");
@@ -178,9 +181,8 @@ impl Writer {
     /// Lines go there from now on. One that was begun elsewhere is not ended here.
     fn turn_to(&mut self, outlet: Outlet) {
         // What is in hand belongs to where lines went until now, if that takes it.
-        while !self.batch.is_done() && matches!(self.outlet.write(&mut self.batch), Ok(true)) {}
-        let torn = self.batch.skip_torn();
+        let before = std::mem::replace(&mut self.outlet, outlet);
+        let torn = before.part(&mut self.batch);
         self.losses.failed(torn, None);
-        self.outlet = outlet;
     }
 }

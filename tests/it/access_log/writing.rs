@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -212,4 +214,36 @@ fn target_and_format_change_by_reload_and_one_that_cannot_be_opened_changes_noth
     gateway.wait_for_end();
     assert_eq!(lines(&path, 3).len(), 3);
     assert_eq!(gateway.control().access_log().lost().all(), 0);
+}
+
+#[test]
+fn a_reload_that_is_refused_for_a_busy_port_leaves_no_log_file_behind() {
+    let app = Upstream::answering(OK);
+    let (gateway, path) = writing(&app, "access.log", "");
+    let reloads = gateway.reloads();
+    let busy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = format!("[[listener]]\naddress = \"{}\"", busy.local_addr().unwrap());
+    let other = format!("{listener}\n[access_log]\ntarget = \"other.log\"");
+    gateway.rewrite("[access_log]\ntarget = \"access.log\"", &other);
+    let outcome = reloads.wait().unwrap();
+    assert!(!outcome.is_applied && outcome.report.contains("in use"), "{outcome:?}");
+    assert!(!path.with_file_name("other.log").exists());
+    drop(busy);
+    assert!(reloads.wait().unwrap().is_applied);
+    ask(&gateway, 1);
+    lines(&path.with_file_name("other.log"), 1);
+}
+
+#[test]
+fn one_that_cannot_be_opened_by_a_reload_is_told_in_parts() {
+    let app = Upstream::answering(OK);
+    let (gateway, path) = writing(&app, "access.log", "");
+    let _socket = UnixListener::bind(path.with_file_name("socket")).unwrap();
+    gateway.rewrite("\"access.log\"", "\"socket\"");
+    let report = gateway.reloads().wait().unwrap().report.clone();
+    let what =
+        format!("the access log `{}` cannot be opened\n", path.with_file_name("socket").display());
+    assert!(report.contains(&what), "{report}");
+    assert!(report.contains("\n  seen: it is a socket\n"), "{report}");
+    assert!(report.contains("\n  fix:  write `stderr`: systemd"), "{report}");
 }

@@ -10,7 +10,7 @@ use mtls_gateway::config::{self, Source};
 use mtls_gateway::generation::Generation;
 use mtls_gateway::pki::Authority;
 use mtls_gateway::process::{self, Reloads, Service, unix_now};
-use mtls_gateway::serve::{Control, Stop};
+use mtls_gateway::serve::{BindError, Control, Stop};
 
 use super::client::{Client, Connector};
 use super::h2::H2;
@@ -210,7 +210,7 @@ impl Gateway {
     pub fn put_in_force(&self, text: &str) {
         let generation = build(&self.pki, text);
         let generation = generation.unwrap_or_else(|report| panic!("{report}"));
-        self.control.replace(generation).unwrap();
+        self.control.replace(generation, || Ok::<_, BindError>(())).unwrap();
     }
 
     /// Has the gateway reload from its files, as the service does.
