@@ -138,13 +138,24 @@ fn unreadable(path: &Path, error: &io::Error) -> Report {
 fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Report {
     let bytes = error.as_bytes();
     let at = error.utf8_error().valid_up_to();
-    let fix = if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+    let is_utf16 = bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]);
+    let fix = if is_utf16 {
         "save the file as UTF-8; it is UTF-16 now"
     } else {
         "save the file as UTF-8, or write this character anew"
     };
-    let mut report = about(path, String::from_utf8_lossy(bytes).into_owned());
     let seen = bytes.get(at).map(|byte| format!("the byte 0x{byte:02X}"));
+    // A key in DER would be shown as it is.
+    let is_text = |byte: &u8| !byte.is_ascii_control() || b"\t\r\n".contains(byte);
+    if !(is_utf16 || bytes.iter().all(is_text)) {
+        let mut report = about(path, String::new());
+        report
+            .error_nowhere("this is no text")
+            .seen(format!("{} at {at} bytes from its beginning", seen.unwrap_or_default()))
+            .fix("name the configuration with `--config FILE`");
+        return report;
+    }
+    let mut report = about(path, String::from_utf8_lossy(bytes).into_owned());
     report.error(&(at..at + 1), "this is not UTF-8").seen(seen.unwrap_or_default()).fix(fix);
     report
 }

@@ -21,6 +21,7 @@ mod syntax;
 mod tests;
 mod units;
 mod unknown;
+mod withheld;
 
 pub use canonical_path::{Ambiguous, CanonicalPath};
 pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};

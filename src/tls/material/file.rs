@@ -10,6 +10,7 @@ use rustix::fs::{Access, access};
 use rustix::process::{getegid, geteuid};
 use zeroize::Zeroizing;
 
+use super::passphrase;
 use crate::config::{Located, Report, is_credential, is_missing_credential};
 
 /// Far beyond any bundle of certificates, and small enough to hold in memory.
@@ -122,6 +123,11 @@ impl<'a> NamedFile<'a> {
         self.report_why(error, access(self.path, Access::READ_OK).is_ok(), report);
     }
 
+    /// Whether the value may be what should stand in the file.
+    fn is_perhaps_a_passphrase(&self) -> bool {
+        self.key == passphrase::KEY && fs::symlink_metadata(self.path).is_err()
+    }
+
     fn report_why(&self, error: &io::Error, is_readable: bool, report: &mut Report) {
         let (says, key) = (self.says(), self.key);
         if is_missing_credential(self.path) {
@@ -134,6 +140,21 @@ impl<'a> NamedFile<'a> {
                         `CREDENTIALS_DIRECTORY` to a folder that holds the files, or as root to \
                         `/run/credentials/mtls-gateway.service` while the service runs",
                 );
+            return;
+        }
+        if self.is_perhaps_a_passphrase() && error.kind() != ErrorKind::PermissionDenied {
+            let config = report_file_name(report);
+            let why = match error.kind() {
+                ErrorKind::NotFound => "does not exist",
+                _ => "cannot be read",
+            };
+            report
+                .error(self.span, format!("`{key}` names a file that {why}"))
+                .seen("the name is not shown here: it may be the passphrase itself")
+                .fix(format!(
+                    "put the passphrase into a file, on one line and alone, and write that file's path as `{key}`; a \
+                        relative one starts at the folder of `{config}`"
+                ));
             return;
         }
         let config = report_file_name(report);
