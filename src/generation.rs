@@ -82,10 +82,10 @@ pub struct Loaded {
 /// Loads a configuration and every file that it names; `now` is Unix time. `check`, the start and each reload
 /// go through here, so that they cannot differ in what they accept.
 pub fn load(path: &Path, now: i64) -> Loaded {
-    let mut files = Files::glance(&[path.to_owned()]);
+    let mut files = Files::glance(&[files::configuration(path)]);
     let mut glance_at = |sites: &[config::Site]| {
-        let paths: Vec<_> = std::iter::once(path.to_owned()).chain(files::named(sites)).collect();
-        files.follow(Files::glance(&paths));
+        let named = std::iter::once(files::configuration(path)).chain(files::named(sites));
+        files.follow(Files::glance(&named.collect::<Vec<_>>()));
     };
     let (config, mut report) = match config::load(path) {
         Ok(loaded) => loaded,
@@ -101,8 +101,8 @@ pub fn load(path: &Path, now: i64) -> Loaded {
             .seen(error.to_string())
             .fix("write a level such as `info`, or a filter such as `info,mtls_gateway=debug`");
     }
-    let read: Vec<_> =
-        std::iter::once(path.to_owned()).chain(files::named(&config.sites)).collect();
+    let named = files::named(&config.sites).map(|one| one.path);
+    let read: Vec<_> = std::iter::once(path.to_owned()).chain(named).collect();
     access::check(&config.access_log, &read, &mut report);
     glance_at(&config.sites);
     let generation = Generation::build(config, now, &mut report);

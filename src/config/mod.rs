@@ -12,6 +12,7 @@ mod model;
 mod path;
 mod pattern;
 mod raw;
+mod regular;
 mod render;
 mod report;
 mod resolve;
@@ -34,6 +35,7 @@ pub use model::{
     Upstream, Warnings,
 };
 pub use path::{is_credential, is_missing_credential};
+pub use regular::open_regular;
 pub use render::{Palette, Rendered};
 pub use report::{Located, Place, Problem, Report, Severity, Source};
 pub use rule::{Condition, Rule};

@@ -153,7 +153,7 @@ impl Reloader {
 
     /// Looks at the files again; whether one was touched.
     fn look(&mut self) -> bool {
-        let now = Files::look(&self.files.paths(), &self.files);
+        let now = self.files.look();
         let is_touched = now.was_touched_since(&self.files);
         if is_touched {
             self.touched = Some(Instant::now());
