@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
 use crate::config::{Problem, Report, Runtime, Severity};
-use crate::generation::{self, Files, Generation, Loaded};
+use crate::generation::{self, Files, Generation, Loaded, OpenedKeys};
 use crate::observe::access::Outlet;
 use crate::observe::logging;
 use crate::serve::Control;
@@ -86,14 +86,14 @@ impl Reloads {
     }
 }
 
-/// Starts the thread that reloads. `files` are those that the generation in force was built from.
+/// Starts the thread that reloads. `files` and `keys` are those that the generation in force was built from.
 ///
 /// # Errors
 /// A thread that the system refuses.
 pub fn start(
     control: Control,
     path: PathBuf,
-    files: Files,
+    (files, keys): (Files, OpenedKeys),
     log: Option<logging::Handle>,
     service: Service,
 ) -> io::Result<Reloads> {
@@ -102,7 +102,8 @@ pub fn start(
     let is_asked = Arc::<AtomicBool>::default();
     let asked = Arc::clone(&is_asked);
     thread::Builder::new().name("reload".to_owned()).spawn(move || {
-        let reloader = Reloader { control, path, files, touched: None, log, service, started };
+        let reloader =
+            Reloader { control, path, files, keys, touched: None, log, service, started };
         reloader.run(&receiver, &asked);
     })?;
     Ok(Reloads { requests, is_asked })
@@ -113,6 +114,8 @@ struct Reloader {
     path: PathBuf,
     /// As they were when they were looked at last.
     files: Files,
+    /// What opening a key once more would only repeat.
+    keys: OpenedKeys,
     /// When they were seen to change last.
     touched: Option<Instant>,
     log: Option<logging::Handle>,
@@ -191,7 +194,10 @@ impl Reloader {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.await_quiet(deadline);
-            let Loaded { generation, mut report, files } = generation::load(&self.path, unix_now());
+            let keys = std::mem::take(&mut self.keys);
+            let Loaded { generation, mut report, files, keys } =
+                generation::load_again(&self.path, unix_now(), keys);
+            self.keys = keys;
             let is_other = self.files.follow(files);
             // What changed while it was read may have been read half.
             let touched = self.touched;
