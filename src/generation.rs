@@ -88,9 +88,10 @@ pub fn load(path: &Path, now: i64) -> Loaded {
     load_by(config::load, path, now, OpenedKeys::default())
 }
 
-/// [`load`] once more, with the keys that were opened before.
+/// [`load`] once more, with the keys that were opened before. A configuration that is no regular file is refused:
+/// it would have to be waited for.
 pub fn load_again(path: &Path, now: i64, keys: OpenedKeys) -> Loaded {
-    load_by(config::load, path, now, keys)
+    load_by(config::load_regular, path, now, keys)
 }
 
 fn load_by(

@@ -44,7 +44,7 @@ pub(super) fn reload(chosen: &Chosen, socket: Option<PathBuf>) -> Exit {
 
 /// The configuration is often what was just broken; then the usual place has to do.
 pub(super) fn socket_path(chosen: &Chosen) -> PathBuf {
-    let configured = config::load(&chosen.path).ok();
+    let configured = config::load_regular(&chosen.path).ok();
     configured
         .and_then(|(config, _)| config.runtime.control_socket)
         .unwrap_or_else(process::usual_path)

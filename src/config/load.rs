@@ -12,6 +12,7 @@ use super::keys;
 use super::model::{Config, Site};
 use super::path::{self, Folders};
 use super::raw::Reader;
+use super::regular::open_regular;
 use super::report::{Report, Source};
 use super::{resolve, syntax};
 
@@ -39,7 +40,16 @@ impl From<Report> for Faulty {
 /// # Errors
 /// A file that cannot be read, or that holds mistakes.
 pub fn load(path: &Path) -> Result<(Config, Report), Faulty> {
-    check(read(path)?)
+    check(read(path, File::open(path))?)
+}
+
+/// [`load`] for whoever must not wait: of a regular file only. A pipe gives its text once, and its reader may have to
+/// wait for it.
+///
+/// # Errors
+/// Those of [`load`], and a file of another kind.
+pub fn load_regular(path: &Path) -> Result<(Config, Report), Faulty> {
+    check(read(path, open_regular(path))?)
 }
 
 /// Checks a text. Relative paths in it start at the folder of [`Source::path`]. There is a
@@ -78,10 +88,9 @@ fn check(source: Source) -> Result<(Config, Report), Faulty> {
     }
 }
 
-fn read(path: &Path) -> Result<Source, Report> {
+fn read(path: &Path, opened: io::Result<File>) -> Result<Source, Report> {
     let mut bytes = Vec::new();
-    let read =
-        File::open(path).and_then(|file| file.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let read = opened.and_then(|file| file.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
         return Err(unreadable(path, &error));
     }
@@ -121,6 +130,11 @@ fn unreadable(path: &Path, error: &io::Error) -> Report {
         io::ErrorKind::IsADirectory => (
             "this is a folder, not a file".to_owned(),
             format!("name the file in it: `--config {}`", path.join("gateway.toml").display()),
+        ),
+        _ if path.metadata().is_ok_and(|data| !data.is_file()) => (
+            "this is a pipe or a device, and a running gateway reads its configuration from a file only".to_owned(),
+            "put a file there; where the gateway was started from a pipe, restart it for another configuration"
+                .to_owned(),
         ),
         _ => (
             "this file cannot be read".to_owned(),

@@ -25,7 +25,7 @@ mod unknown;
 mod withheld;
 
 pub use canonical_path::{Ambiguous, CanonicalPath};
-pub use load::{Faulty, SOURCE_BYTES_MAX, load, parse};
+pub use load::{Faulty, SOURCE_BYTES_MAX, load, load_regular, parse};
 pub use model::{
     AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Action, Admin,
     Answers, Balance, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint,

@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use crate::observe::access::Outlet;
 use crate::observe::logging;
 use crate::serve::Control;
 
+use super::asking::{Outcome, Reloads, Request};
 use super::inherit::log_unwanted;
 use super::secrecy::allow_dumps;
 use super::service::Service;
@@ -37,55 +38,6 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long a reload waits for files to stand still, or for the rest of them, in all.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Requests that wait for the one that runs; they are then answered by one reload together.
-const REQUESTS_MAX: usize = 64;
-
-/// What came of a reload.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Whether the new generation is in force.
-    pub is_applied: bool,
-    /// What is different now, a sentence each.
-    pub changes: Vec<String>,
-    /// The report, as `check` prints it; empty if there is nothing to report.
-    pub report: String,
-    /// The first of what stood in its way, in one line.
-    pub failure: Option<String>,
-}
-
-/// Asks for reloads.
-#[derive(Clone)]
-pub struct Reloads {
-    requests: SyncSender<Request>,
-    /// Somebody who does not wait has asked already: a storm of signals leaves room for those who wait.
-    is_asked: Arc<AtomicBool>,
-}
-
-/// Whoever asks may want to hear what came of it.
-type Request = Option<SyncSender<Arc<Outcome>>>;
-
-impl Reloads {
-    /// Asks for a reload without waiting. With as many waiting already as can, one of those will do.
-    pub fn ask(&self) {
-        if self.is_asked.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        match self.requests.try_send(None) {
-            Ok(()) | Err(TrySendError::Full(_)) => {}
-            Err(TrySendError::Disconnected(_)) => {
-                error!("reloading has ended; restart the gateway");
-            }
-        }
-    }
-
-    /// Asks for a reload and waits for it; `None` if there are too many waiting, or none will come.
-    pub fn wait(&self) -> Option<Arc<Outcome>> {
-        let (reply, outcome) = sync_channel(1);
-        self.requests.try_send(Some(reply)).ok()?;
-        outcome.recv().ok()
-    }
-}
-
 /// Starts the thread that reloads. `files` and `keys` are those that the generation in force was built from.
 ///
 /// # Errors
@@ -97,16 +49,14 @@ pub fn start(
     log: Option<logging::Handle>,
     service: Service,
 ) -> io::Result<Reloads> {
-    let (requests, receiver) = sync_channel(REQUESTS_MAX);
+    let (reloads, requests, is_asked) = Reloads::new();
     let started = control.generation().config.runtime.clone();
-    let is_asked = Arc::<AtomicBool>::default();
-    let asked = Arc::clone(&is_asked);
     thread::Builder::new().name("reload".to_owned()).spawn(move || {
         let reloader =
             Reloader { control, path, files, keys, touched: None, log, service, started };
-        reloader.run(&receiver, &asked);
+        reloader.run(&requests, &is_asked);
     })?;
-    Ok(Reloads { requests, is_asked })
+    Ok(reloads)
 }
 
 struct Reloader {
