@@ -18,6 +18,7 @@ mod changes;
 mod files;
 mod terms;
 
+pub use crate::tls::material::OpenedKeys;
 use crate::tls::{ClientVerifier, SiteTls};
 pub use files::Files;
 pub use terms::{Expiring, Kind, Term};
@@ -78,22 +79,40 @@ pub struct Loaded {
     /// The configuration and, as far as it could be read, the files and folders that it names, as they looked
     /// before they were read.
     pub files: Files,
+    /// The encrypted keys that were opened, for the next load.
+    pub keys: OpenedKeys,
 }
 
 /// Loads a configuration and every file that it names; `now` is Unix time. `check`, the start and each reload
-/// go through here, so that they cannot differ in what they accept.
+/// go the same way, so that they cannot differ in what they accept.
 pub fn load(path: &Path, now: i64) -> Loaded {
-    let mut files = Files::glance(&[path.to_owned()]);
+    load_by(config::load, path, now, OpenedKeys::default())
+}
+
+/// [`load`] once more, with the keys that were opened before. A configuration that is no regular file is refused:
+/// it would have to be waited for.
+pub fn load_again(path: &Path, now: i64, keys: OpenedKeys) -> Loaded {
+    load_by(config::load_regular, path, now, keys)
+}
+
+fn load_by(
+    load_config: fn(&Path) -> Result<(Config, Report), Faulty>,
+    path: &Path,
+    now: i64,
+    mut keys: OpenedKeys,
+) -> Loaded {
+    let mut files = Files::glance(&[files::configuration(path)]);
     let mut glance_at = |sites: &[config::Site]| {
-        let paths: Vec<_> = std::iter::once(path.to_owned()).chain(files::named(sites)).collect();
-        files.follow(Files::glance(&paths));
+        let named = std::iter::once(files::configuration(path)).chain(files::named(sites));
+        files.follow(Files::glance(&named.collect::<Vec<_>>()));
     };
-    let (config, mut report) = match config::load(path) {
+    let (config, mut report) = match load_config(path) {
         Ok(loaded) => loaded,
         Err(Faulty { mut report, sites }) => {
             glance_at(&sites);
-            judge_sites(&sites, now, &mut report);
-            return Loaded { generation: None, report, files };
+            judge_sites(&sites, now, &mut keys, &mut report);
+            keys.settle(false);
+            return Loaded { generation: None, report, files, keys };
         }
     };
     if let Err(error) = logging::check(&config.log) {
@@ -102,19 +121,29 @@ pub fn load(path: &Path, now: i64) -> Loaded {
             .seen(error.to_string())
             .fix("write a level such as `info`, or a filter such as `info,mtls_gateway=debug`");
     }
-    let read: Vec<_> =
-        std::iter::once(path.to_owned()).chain(files::named(&config.sites)).collect();
+    let named = files::named(&config.sites).map(|one| one.path);
+    let read: Vec<_> = std::iter::once(path.to_owned()).chain(named).collect();
     access::check(&config.access_log, &read, &mut report);
     local_socket::check(&config, &mut report);
     glance_at(&config.sites);
-    let generation = Generation::build(config, now, &mut report);
-    Loaded { generation, report, files }
+    let generation = Generation::build_with(config, now, &mut keys, &mut report);
+    keys.settle(generation.is_some());
+    Loaded { generation, report, files, keys }
 }
 
 impl Generation {
     /// Builds a generation; `now` is Unix time. `None` if the report holds an error afterwards.
     pub fn build(config: Config, now: i64, report: &mut Report) -> Option<Self> {
-        let sites = judge_sites(&config.sites, now, report);
+        Self::build_with(config, now, &mut OpenedKeys::default(), report)
+    }
+
+    fn build_with(
+        config: Config,
+        now: i64,
+        keys: &mut OpenedKeys,
+        report: &mut Report,
+    ) -> Option<Self> {
+        let sites = judge_sites(&config.sites, now, keys, report);
         if report.has_errors() {
             return None;
         }
@@ -170,11 +199,16 @@ impl Trust {
 }
 
 /// Reads and judges every file of some sites; what is wrong goes to the report, and its sites are left out.
-fn judge_sites(sites: &[config::Site], now: i64, report: &mut Report) -> Vec<Arc<Site>> {
+fn judge_sites(
+    sites: &[config::Site],
+    now: i64,
+    keys: &mut OpenedKeys,
+    report: &mut Report,
+) -> Vec<Arc<Site>> {
     let mut judged = Vec::with_capacity(sites.len());
     for (number, site) in sites.iter().enumerate() {
         // Both are read before either is missed, so that one run reports the problems of both.
-        let server = load_server(site, now, report);
+        let server = load_server(site, now, keys, report);
         let trust = Trust::load(site, now, report);
         let (Some(server), Some(trust)) = (server, trust) else {
             continue;

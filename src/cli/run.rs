@@ -106,7 +106,7 @@ fn prepare(
     problems: &[String],
     predecessor: Option<&Predecessor>,
 ) -> Result<Ready, Refused> {
-    let Loaded { generation, report, files } = start::load(config);
+    let Loaded { generation, report, files, keys } = start::load(config);
     let Some(generation) = generation else {
         print_error(&start::render(&report, palette(&io::stderr())));
         let why = start::render(&report, Palette::PLAIN);
@@ -159,8 +159,9 @@ fn prepare(
             Refused::by(format!("the process that served before goes on serving: {error}"))
         })?;
     }
+    let loaded = (files, keys);
     let reloads =
-        process::start_reloads(control, config.path.clone(), files, logging, service.clone())
+        process::start_reloads(control, config.path.clone(), loaded, logging, service.clone())
             .map_err(Refused::by)?;
     Ok(Ready { bound, stop, runtime, service, reloads, program })
 }

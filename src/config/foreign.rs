@@ -109,6 +109,15 @@ const WORDS: &[Word] = &[
         fix: "call it `private_key_passphrase_file`, in `[[site]]`: a file with one passphrase, on one line; no program is asked for it",
     },
     Word {
+        names: &[
+            "private_key_passphrase", "private_key_password", "private_key_password_file", "private_key_pass",
+            "key_passphrase", "key_password", "key_passphrase_file", "key_password_file", "passphrase", "passphrase_file",
+            "password", "password_file", "ssl_password", "ssl_key_password",
+        ],
+        ours: Some(("site", "private_key_passphrase_file")),
+        fix: "put the passphrase into a file of its own, on one line, and write that file's path as `private_key_passphrase_file`, in `[[site]]`",
+    },
+    Word {
         names: &["cert", "cert_file", "tls_cert", "tls_certificate"],
         ours: Some(("site", "certificate")),
         fix: "call it `certificate`, in `[[site]]`",

@@ -13,6 +13,7 @@ use super::keys;
 use super::model::{Config, Site};
 use super::path::{self, Folders};
 use super::raw::Reader;
+use super::regular::open_regular;
 use super::report::{Report, Source};
 use super::{resolve, syntax};
 
@@ -40,7 +41,16 @@ impl From<Report> for Faulty {
 /// # Errors
 /// A file that cannot be read, or that holds mistakes.
 pub fn load(path: &Path) -> Result<(Config, Report), Faulty> {
-    check(read(path)?)
+    check(read(path, File::open(path))?)
+}
+
+/// [`load`] for whoever must not wait: of a regular file only. A pipe gives its text once, and its reader may have to
+/// wait for it.
+///
+/// # Errors
+/// Those of [`load`], and a file of another kind.
+pub fn load_regular(path: &Path) -> Result<(Config, Report), Faulty> {
+    check(read(path, open_regular(path))?)
 }
 
 /// Checks a text. Relative paths in it start at the folder of [`Source::path`]. There is a
@@ -69,7 +79,8 @@ pub fn control_socket(path: &Path) -> ControlSocket {
     if matches!(path.try_exists(), Ok(false)) {
         return ControlSocket::Unnamed;
     }
-    let Ok(source) = read(path) else {
+    // Nobody waits for a pipe just to ask the gateway something.
+    let Ok(source) = read(path, open_regular(path)) else {
         return ControlSocket::Unreadable;
     };
     let source = Arc::new(source);
@@ -120,10 +131,9 @@ fn check(source: Source) -> Result<(Config, Report), Faulty> {
     }
 }
 
-fn read(path: &Path) -> Result<Source, Report> {
+fn read(path: &Path, opened: io::Result<File>) -> Result<Source, Report> {
     let mut bytes = Vec::new();
-    let read =
-        File::open(path).and_then(|file| file.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let read = opened.and_then(|file| file.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
         return Err(unreadable(path, &error));
     }
@@ -164,6 +174,11 @@ fn unreadable(path: &Path, error: &io::Error) -> Report {
             "this is a folder, not a file".to_owned(),
             format!("name the file in it: `--config {}`", path.join("gateway.toml").display()),
         ),
+        _ if path.metadata().is_ok_and(|data| !data.is_file()) => (
+            "this is a pipe or a device, and a running gateway reads its configuration from a file only".to_owned(),
+            "put a file there; where the gateway was started from a pipe, restart it for another configuration"
+                .to_owned(),
+        ),
         _ => (
             "this file cannot be read".to_owned(),
             "mend what the system complains of, or name another file with `--config FILE`".to_owned(),
@@ -180,13 +195,24 @@ fn unreadable(path: &Path, error: &io::Error) -> Report {
 fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Report {
     let bytes = error.as_bytes();
     let at = error.utf8_error().valid_up_to();
-    let fix = if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+    let is_utf16 = bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]);
+    let fix = if is_utf16 {
         "save the file as UTF-8; it is UTF-16 now"
     } else {
         "save the file as UTF-8, or write this character anew"
     };
-    let mut report = about(path, String::from_utf8_lossy(bytes).into_owned());
     let seen = bytes.get(at).map(|byte| format!("the byte 0x{byte:02X}"));
+    // A key in DER would be shown as it is.
+    let is_text = |byte: &u8| !byte.is_ascii_control() || b"\t\r\n".contains(byte);
+    if !(is_utf16 || bytes.iter().all(is_text)) {
+        let mut report = about(path, String::new());
+        report
+            .error_nowhere("this is no text")
+            .seen(format!("{} at {at} bytes from its beginning", seen.unwrap_or_default()))
+            .fix("name the configuration with `--config FILE`");
+        return report;
+    }
+    let mut report = about(path, String::from_utf8_lossy(bytes).into_owned());
     report.error(&(at..at + 1), "this is not UTF-8").seen(seen.unwrap_or_default()).fix(fix);
     report
 }

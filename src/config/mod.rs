@@ -12,6 +12,7 @@ mod model;
 mod path;
 mod pattern;
 mod raw;
+mod regular;
 mod render;
 mod report;
 mod resolve;
@@ -21,9 +22,12 @@ mod syntax;
 mod tests;
 mod units;
 mod unknown;
+mod withheld;
 
 pub use canonical_path::{Ambiguous, CanonicalPath};
-pub use load::{ControlSocket, Faulty, SOURCE_BYTES_MAX, control_socket, load, parse};
+pub use load::{
+    ControlSocket, Faulty, SOURCE_BYTES_MAX, control_socket, load, load_regular, parse,
+};
 pub use model::{
     AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Action, Admin,
     Answers, Balance, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint,
@@ -33,6 +37,7 @@ pub use model::{
     Tls, TlsVersion, Upstream, Warnings,
 };
 pub use path::{is_credential, is_missing_credential};
+pub use regular::open_regular;
 pub use render::{Palette, Rendered};
 pub use report::{Located, Place, Problem, Report, Severity, Source};
 pub use rule::{Condition, Rule};

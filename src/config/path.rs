@@ -8,6 +8,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use super::raw::Wrong;
+use super::withheld;
 
 /// How a path begins that leads to a credential.
 const CREDENTIALS: &str = "${CREDENTIALS_DIRECTORY}";
@@ -29,6 +30,21 @@ impl Folders<'_> {
                 format!("`{name}` names no file"),
                 "write a file's path, absolute or starting at the folder of this file",
             ));
+        }
+        if withheld::is_pem(text) || withheld::is_bare_key(text) {
+            return Err(Wrong::new(
+                format!("`{name}` holds the PEM itself"),
+                format!("put it in a file of its own and write its path: `{name} = \"FILE\"`"),
+            )
+            .seen("a text, not shown here")
+            .why("this file is read by more people and programs than a key may be"));
+        }
+        if text.contains(char::is_control) {
+            return Err(Wrong::new(
+                format!("`{name}` holds a line break or another control character"),
+                "write a file's path, on one line",
+            )
+            .seen("a text, not shown here"));
         }
         let Some(rest) = text.strip_prefix(CREDENTIALS) else {
             no_variable(name, text)?;
@@ -67,7 +83,8 @@ fn no_variable(name: &str, text: &str) -> Result<(), Wrong> {
         return Ok(());
     };
     let end = text[at..].find('}').map_or(text.len(), |length| at + length + 1);
-    let what = format!("`{name}` holds `{}`, which stands for nothing here", &text[at..end]);
+    let variable = if withheld::is_passphrase(name) { "${…}" } else { &text[at..end] };
+    let what = format!("`{name}` holds `{variable}`, which stands for nothing here");
     let fix = format!(
         "write the path out; only `{CREDENTIALS}` is replaced, at the beginning of a file's path"
     );

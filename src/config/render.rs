@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::report::{Problem, Report, Severity};
+use super::withheld;
 
 /// The escape sequences that colour a text, or nothing at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +83,8 @@ impl Rendered<'_> {
                 let number = line.to_string();
                 writeln!(f, "  {quiet}{number} |{reset} {}", printable(&place.text))?;
                 // Tabs are kept, so that the caret stands under its character.
-                let indent: String = place
-                    .text
+                let shown = place.text.strip_suffix(withheld::MARK).unwrap_or(&place.text);
+                let indent: String = shown
                     .chars()
                     .take(column - 1)
                     .map(|c| if c == '\t' { '\t' } else { ' ' })

@@ -8,6 +8,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::withheld;
+
 /// The text of a configuration file, kept as it was written so that problems can quote it.
 #[derive(Debug, Default)]
 pub struct Source {
@@ -92,7 +94,7 @@ pub struct Place {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// The whole line as written.
+    /// The line as written; what may be a secret, and all after it, is left out.
     pub text: String,
     /// How many characters the caret underlines, at least 1.
     pub width: usize,
@@ -102,13 +104,16 @@ pub struct Place {
 #[derive(Debug, Default)]
 pub struct Report {
     source: Arc<Source>,
+    /// What of its text is not shown.
+    withheld: Vec<Range<usize>>,
     problems: Vec<Problem>,
 }
 
 impl Report {
     /// An empty report about `source`.
     pub fn new(source: Arc<Source>) -> Self {
-        Self { source, problems: Vec::new() }
+        let withheld = withheld::ranges(&source.text);
+        Self { source, withheld, problems: Vec::new() }
     }
 
     /// Another one on the same file, with nothing in it yet.
@@ -161,6 +166,11 @@ impl Report {
         &self.source.path
     }
 
+    /// Whether what stands there may be a secret, and no message may quote it.
+    pub(super) fn withholds(&self, span: &Range<usize>) -> bool {
+        self.withheld.iter().any(|range| range.start < span.end && span.start < range.end)
+    }
+
     /// `file:line:column` of a span, for messages that mention a second place.
     pub fn position(&self, span: &Range<usize>) -> String {
         match self.place(span) {
@@ -186,12 +196,20 @@ impl Report {
         let end = floor_boundary(text, span.end.max(start));
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        let line = text[line_start..line_end].trim_end_matches('\r');
+        let mut line = text[line_start..line_end].trim_end_matches('\r').to_owned();
+        let mut width_end = end.min(line_end).max(start);
+        let touches = |range: &&Range<usize>| range.start < line_end && line_start < range.end;
+        if let Some(withheld) = self.withheld.iter().find(touches) {
+            let from = withheld.start.max(line_start);
+            line.truncate(from - line_start);
+            line.push_str(withheld::MARK);
+            width_end = width_end.min(from).max(start);
+        }
         Some(Place {
             line: text[..start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
-            text: line.to_owned(),
-            width: text[start..end.min(line_end).max(start)].chars().count().max(1),
+            text: line,
+            width: text[start..width_end].chars().count().max(1),
         })
     }
 }

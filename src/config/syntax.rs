@@ -7,6 +7,7 @@ use toml::de::{DeTable, Error};
 
 use super::foreign;
 use super::report::Report;
+use super::withheld;
 
 /// A tree, and how far it can be trusted.
 #[derive(Debug)]
@@ -27,6 +28,15 @@ pub(super) fn parse<'a>(text: &'a str, report: &mut Report) -> Syntax<'a> {
         .map(|error| (error.span().unwrap_or(text.len()..text.len()), error))
         .collect();
     errors.sort_by_key(|(span, _)| span.start);
+    if errors
+        .iter()
+        .any(|(span, _)| withheld::begins_private_key(line_at(text, line_start(text, span.start))))
+    {
+        report
+            .error_nowhere("this is a private key, not a configuration")
+            .fix("name the configuration with `--config FILE`, and the key in it as `private_key`");
+        return Syntax { tree: None, broken: Vec::new(), whole: false };
+    }
     let mut broken = Vec::new();
     let mut harm = Harm::Nothing;
     let mut last_line = None;
@@ -37,7 +47,7 @@ pub(super) fn parse<'a>(text: &'a str, report: &mut Report) -> Syntax<'a> {
         if last_line.replace(line) == Some(line) {
             continue;
         }
-        let mistake = judge(text, line, &span, error);
+        let mistake = judge(text, line, &span, error, report);
         harm = harm.max(mistake.harm);
         // The end of a block whose lines were answered already says nothing new.
         if !(is_foreign && is_end_of_block(line_at(text, line))) {
@@ -81,11 +91,20 @@ impl Mistake {
 }
 
 /// Translates the library's `what, expected a, b` into what to write instead.
-fn judge(text: &str, line_start: usize, span: &Range<usize>, error: &Error) -> Mistake {
+fn judge(
+    text: &str,
+    line_start: usize,
+    span: &Range<usize>,
+    error: &Error,
+    report: &Report,
+) -> Mistake {
     let message = error.message();
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let line = line_at(text, line_start);
-    let written = text.get(span.clone()).unwrap_or_default();
+    let written = match report.withholds(span) {
+        true => withheld::MARK,
+        false => text.get(span.clone()).unwrap_or_default(),
+    };
     match (what, expected) {
         ("duplicate key", _) if line.starts_with("[[") => Mistake::new(
             Harm::Table,

@@ -21,7 +21,9 @@ pub(super) fn run(bytes: &[u8]) {
             continue;
         };
         let line = lines.get(place.line.wrapping_sub(1)).unwrap_or_else(|| panic!("{place:?}"));
-        assert_eq!(line.trim_end_matches('\r'), place.text);
+        // What may be a secret is left out, and all after it.
+        let shown = place.text.strip_suffix('…').unwrap_or(&place.text);
+        assert!(line.starts_with(shown), "{place:?}");
         assert!(place.column >= 1 && place.column <= line.chars().count() + 1, "{place:?}");
         assert!(place.width >= 1);
     }

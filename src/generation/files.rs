@@ -1,7 +1,7 @@
 //! The files that a configuration names, and whether they have changed.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lc_rs::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
-use crate::config::{CaHints, CrlMissing, Site};
+use crate::config::{CaHints, CrlMissing, SOURCE_BYTES_MAX, Site, open_regular};
+use crate::tls::material::{CRL_BYTES_MAX, FILE_BYTES_MAX, is_named_like_a_crl};
+
+/// A path, and how many bytes of the file there are read at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) path: PathBuf,
+    bytes_max: u64,
+}
+
+/// The configuration itself.
+pub(super) fn configuration(path: &Path) -> Named {
+    Named { path: path.to_owned(), bytes_max: SOURCE_BYTES_MAX }
+}
 
 /// Every path that sites name, folders included, without the configuration itself.
-pub(super) fn named(sites: &[Site]) -> impl Iterator<Item = PathBuf> {
+pub(super) fn named(sites: &[Site]) -> impl Iterator<Item = Named> {
     let of_site = |site: &Site| {
         let hints = match &site.client.ca_hints {
             CaHints::Files(files) => files.as_slice(),
@@ -25,8 +38,13 @@ pub(super) fn named(sites: &[Site]) -> impl Iterator<Item = PathBuf> {
         };
         let own = [&site.certificate, &site.private_key];
         let own = own.into_iter().chain(&site.private_key_passphrase_file);
-        let lists = site.client_ca.iter().chain(&site.client.crl).chain(hints).chain(excused);
-        own.chain(lists).map(|path| path.value.clone()).collect::<Vec<_>>()
+        let authorities = site.client_ca.iter().chain(hints).chain(excused);
+        let small = own.chain(authorities).map(|path| (path, FILE_BYTES_MAX));
+        let lists = site.client.crl.iter().map(|path| (path, CRL_BYTES_MAX));
+        let named = small.chain(lists);
+        named
+            .map(|(path, bytes_max)| Named { path: path.value.clone(), bytes_max })
+            .collect::<Vec<_>>()
     };
     sites.iter().flat_map(of_site)
 }
@@ -37,7 +55,7 @@ pub(super) fn named(sites: &[Site]) -> impl Iterator<Item = PathBuf> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files {
     /// As the configuration names them.
-    paths: Vec<PathBuf>,
+    named: Vec<Named>,
     /// The files, those in folders too.
     states: BTreeMap<PathBuf, State>,
 }
@@ -46,6 +64,8 @@ pub struct Files {
 enum State {
     /// A file: how it looked from outside, and its SHA-256, if it was read.
     File(Look, Option<[u8; 32]>),
+    /// Larger than anybody reads it, whatever it holds.
+    TooLarge,
     /// None, or none that may be read.
     Unreadable(io::ErrorKind),
 }
@@ -77,47 +97,49 @@ impl From<&Metadata> for Look {
 impl Files {
     /// How the files at these paths look from outside, which costs no reading. For just before they are read by
     /// somebody else: what changes from then on is seen to.
-    pub(super) fn glance(paths: &[PathBuf]) -> Self {
-        Self::of(paths, &|path| {
-            let look = fs::metadata(path).map(|metadata| Look::from(&metadata));
-            look.map_or_else(
-                |error| State::Unreadable(error.kind()),
-                |look| State::File(look, None),
-            )
+    pub(super) fn glance(named: &[Named]) -> Self {
+        Self::of(named, &|one| {
+            let look = Look::from(&regular(&one.path)?);
+            Ok(if look.bytes > one.bytes_max { State::TooLarge } else { State::File(look, None) })
         })
     }
 
-    /// How the files at these paths are now; a folder stands for the files in it. What still looks as it did
-    /// `before` is not read again.
-    pub fn look(paths: &[PathBuf], before: &Self) -> Self {
-        Self::of(paths, &|path| before.state(path))
+    /// How the same files are now; a folder stands for the revocation lists in it. What still looks as it did is
+    /// not read again.
+    pub fn look(&self) -> Self {
+        Self::of(&self.named, &|one| self.state(one))
     }
 
-    fn of(paths: &[PathBuf], state: &dyn Fn(&Path) -> State) -> Self {
+    fn of(named: &[Named], state: &dyn Fn(&Named) -> io::Result<State>) -> Self {
+        let state =
+            |one: &Named| state(one).unwrap_or_else(|error| State::Unreadable(error.kind()));
         let mut states = BTreeMap::new();
-        for path in paths {
-            match fs::read_dir(path) {
+        for one in named {
+            match fs::read_dir(&one.path) {
                 Ok(entries) => {
-                    for path in entries.flatten().map(|entry| entry.path()) {
-                        let state = state(&path);
-                        states.insert(path, state);
+                    let paths = entries.flatten().map(|entry| entry.path());
+                    // What the loader leaves alone may be of any size, and change all the time.
+                    for path in paths.filter(|path| is_named_like_a_crl(path)) {
+                        let inside = Named { path, bytes_max: one.bytes_max };
+                        let state = state(&inside);
+                        states.insert(inside.path, state);
                     }
                 }
-                Err(_) => _ = states.insert(path.clone(), state(path)),
+                Err(_) => _ = states.insert(one.path.clone(), state(one)),
             }
         }
-        Self { paths: paths.to_vec(), states }
+        Self { named: named.to_vec(), states }
     }
 
-    /// The paths that were looked at.
+    /// The paths that are looked at.
     pub fn paths(&self) -> Vec<PathBuf> {
-        self.paths.clone()
+        self.named.iter().map(|one| one.path.clone()).collect()
     }
 
     /// Looks at the paths of `other` from now on; whether they are other ones. What is new is as it was there.
     pub fn follow(&mut self, other: Self) -> bool {
-        let is_other = self.paths != other.paths;
-        self.paths = other.paths;
+        let is_other = self.named != other.named;
+        self.named = other.named;
         for (path, state) in other.states {
             self.states.entry(path).or_insert(state);
         }
@@ -129,28 +151,21 @@ impl Files {
         !self.are_like(before, |(a, _), (b, _)| a == b) || !self.hold_the_same_as(before)
     }
 
-    fn state(&self, path: &Path) -> State {
-        match self.try_state(path) {
-            Ok(state) => state,
-            Err(error) => State::Unreadable(error.kind()),
+    fn state(&self, one: &Named) -> io::Result<State> {
+        let look = Look::from(&regular(&one.path)?);
+        if look.bytes > one.bytes_max {
+            return Ok(State::TooLarge);
         }
-    }
-
-    fn try_state(&self, path: &Path) -> io::Result<State> {
-        let metadata = fs::metadata(path)?;
-        let look = Look::from(&metadata);
-        match self.states.get(path) {
+        match self.states.get(&one.path) {
             // The clock of a file system moves in steps; what was written in the same one looks the same.
-            Some(State::File(before, sha256)) if *before == look && !is_fresh(&metadata) => {
-                return Ok(State::File(look, *sha256));
+            Some(State::File(before, sha256)) if *before == look && !look.is_fresh() => {
+                Ok(State::File(look, *sha256))
             }
-            _ => {}
+            _ => match sha256(one)? {
+                Some(sha256) => Ok(State::File(look, Some(sha256))),
+                None => Ok(State::TooLarge),
+            },
         }
-        if !metadata.is_file() {
-            // Nothing that a configuration can use, and a pipe would never end.
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        Ok(State::File(look, Some(sha256(path)?)))
     }
 
     /// Whether all files hold the same.
@@ -170,6 +185,7 @@ impl Files {
                         is_like((*a, *a_sha256), (*b, *b_sha256))
                     }
                     (State::Unreadable(a), State::Unreadable(b)) => a == b,
+                    (State::TooLarge, State::TooLarge) => true,
                     _ => false,
                 }
         };
@@ -187,7 +203,7 @@ impl Files {
             State::File(look, _) => {
                 young.contains(&look.modified.0) || young.contains(&look.changed.0)
             }
-            State::Unreadable(_) => false,
+            State::TooLarge | State::Unreadable(_) => false,
         })
     }
 }
@@ -195,13 +211,34 @@ impl Files {
 /// How long a file is read again even if it looks the same.
 const FRESH: Duration = Duration::from_secs(1);
 
-fn is_fresh(metadata: &Metadata) -> bool {
-    // A time that lies ahead is no sign of age.
-    metadata.modified().map_or(true, |at| at.elapsed().map_or(true, |age| age < FRESH))
+impl Look {
+    /// Whether it was written so short a time ago that it may be written again and look the same.
+    ///
+    /// A time that lies further ahead was set by hand, or by a clock that was set back since: what is written now
+    /// has another.
+    fn is_fresh(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let is_near = |(seconds, nanoseconds): (i64, i64)| {
+            let at = u64::try_from(seconds).map_or(Duration::ZERO, Duration::from_secs);
+            let at = at.saturating_add(Duration::from_nanos(nanoseconds.unsigned_abs()));
+            now.abs_diff(at) < FRESH
+        };
+        is_near(self.modified) || is_near(self.changed)
+    }
 }
 
-fn sha256(path: &Path) -> io::Result<[u8; 32]> {
-    let mut file = File::open(path)?;
+/// Metadata of a file that a configuration can use: what is none may be a pipe, which never ends.
+fn regular(path: &Path) -> io::Result<Metadata> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(metadata)
+}
+
+/// `None` for a file that holds more than is read of it.
+fn sha256(of: &Named) -> io::Result<Option<[u8; 32]>> {
+    let mut file = open_regular(&of.path)?.take(of.bytes_max + 1);
     let mut context = Context::new(&SHA256);
     // Some of these files are keys.
     let mut buffer = Zeroizing::new(vec![0; 64 * 1024]);
@@ -211,92 +248,13 @@ fn sha256(path: &Path) -> io::Result<[u8; 32]> {
             count => context.update(&buffer[..count]),
         }
     }
+    if file.limit() == 0 {
+        return Ok(None);
+    }
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(context.finish().as_ref());
-    Ok(sha256)
+    Ok(Some(sha256))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::symlink;
-
-    use super::*;
-
-    struct Folder(tempfile::TempDir);
-
-    impl Folder {
-        fn new() -> Self {
-            Self(tempfile::tempdir().unwrap())
-        }
-
-        fn path(&self, name: &str) -> PathBuf {
-            self.0.path().join(name)
-        }
-
-        fn write(&self, name: &str, text: &str) -> PathBuf {
-            fs::write(self.path(name), text).unwrap();
-            self.path(name)
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_written_anew_with_the_same_bytes_has_not_changed() {
-        let folder = Folder::new();
-        let paths = [folder.write("a", "1")];
-        let before = Files::look(&paths, &Files::default());
-        assert!(!Files::look(&paths, &before).was_touched_since(&before));
-        fs::remove_file(&paths[0]).unwrap();
-        let gone = Files::look(&paths, &before);
-        assert!(!gone.hold_the_same_as(&before));
-        folder.write("a", "1");
-        let again = Files::look(&paths, &gone);
-        assert!(again.was_touched_since(&before));
-        assert!(again.hold_the_same_as(&before));
-        folder.write("a", "2");
-        assert!(!Files::look(&paths, &again).hold_the_same_as(&before));
-    }
-
-    #[test]
-    fn a_rename_and_a_link_that_points_elsewhere_are_changes() {
-        let folder = Folder::new();
-        folder.write("a", "1");
-        folder.write("b", "2");
-        symlink("a", folder.path("data")).unwrap();
-        let paths = [folder.path("data"), folder.write("c", "3")];
-        let before = Files::look(&paths, &Files::default());
-
-        // As Kubernetes does it: a new link, renamed over the old one.
-        symlink("b", folder.path("new")).unwrap();
-        fs::rename(folder.path("new"), folder.path("data")).unwrap();
-        let linked = Files::look(&paths, &before);
-        assert!(!linked.hold_the_same_as(&before));
-
-        fs::rename(folder.write("c.new", "4"), folder.path("c")).unwrap();
-        assert!(!Files::look(&paths, &linked).hold_the_same_as(&linked));
-    }
-
-    #[test]
-    fn a_change_after_the_first_glance_is_seen() {
-        let folder = Folder::new();
-        let paths = [folder.write("a", "1")];
-        let glance = Files::glance(&paths);
-        let same = Files::look(&paths, &glance);
-        assert!(!same.was_touched_since(&glance));
-        fs::rename(folder.write("a.new", "2"), folder.path("a")).unwrap();
-        let other = Files::look(&paths, &glance);
-        assert!(other.was_touched_since(&glance));
-        assert!(!other.hold_the_same_as(&glance));
-    }
-
-    #[test]
-    fn a_folder_stands_for_the_files_in_it() {
-        let folder = Folder::new();
-        let paths = [folder.0.path().to_owned()];
-        let before = Files::look(&paths, &Files::default());
-        folder.write("a.crl", "1");
-        let one = Files::look(&paths, &before);
-        assert!(!one.hold_the_same_as(&before));
-        folder.write("a.crl", "2");
-        assert!(!Files::look(&paths, &one).hold_the_same_as(&one));
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use tracing::{debug, warn};
 use crate::local_socket;
 use crate::observe::AccessLog;
 
-use super::reload::Reloads;
+use super::asking::{NoOutcome, Outcome, Reloads};
 use super::upgrade::Upgrades;
 
 /// The socket's name in its folder.
@@ -35,8 +36,14 @@ const TALK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long accepting rests when the system has no room for another connection.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How long a reload may take before whoever asked for it gives up: more than it can.
+/// How long whoever asks waits for the answer.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How many are talked to at a time; others wait at the door.
+const TALKS_MAX: usize = 16;
+
+/// How many of them wait for a reload: the rest is for those who ask for something else.
+const RELOADS_MAX: usize = 8;
 
 /// Far more than any report.
 const REPLY_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -105,20 +112,28 @@ pub fn listen(
     }
     let (listener, _) = local_socket::listen(path, SOCKET_MODE)?;
     thread::Builder::new().name("control".to_owned()).spawn(move || {
-        let mut spare = Spare::default();
         let mut has_complained = false;
+        let (waiting, spare) = Default::default();
+        let answers = Arc::new(Answers { reloads, upgrades, access_log, waiting, spare });
         loop {
-            // One after the other: what is asked for here is done one after the other as well.
-            let answered = spare
-                .accept(&listener)
-                .map(|stream| answer(&stream, &reloads, &upgrades, &access_log));
-            match answered {
-                Ok(answered) => {
-                    has_complained = false;
-                    if let Err(error) = answered {
+            if Arc::strong_count(&answers) > TALKS_MAX {
+                rest();
+                continue;
+            }
+            let talking = Arc::clone(&answers);
+            // Each on a thread of its own: who waits for a reload keeps nobody from reopening the logs.
+            let answered = answers.spare.accept(&listener).and_then(|stream| {
+                thread::Builder::new().name("answer".to_owned()).spawn(move || {
+                    if let Err(error) = talking.answer(&stream) {
                         debug!(%error, "a question on the control socket came to nothing");
                     }
-                }
+                    // Before a client takes the one that is free now.
+                    drop(stream);
+                    talking.spare.refill();
+                })
+            });
+            match answered {
+                Ok(_) => has_complained = false,
                 Err(error) => {
                     if !has_complained {
                         warn!(%error, "whoever asks on the control socket waits");
@@ -134,16 +149,23 @@ pub fn listen(
 
 /// A file descriptor held back: when clients have all others, whoever asks what is wrong still gets an answer.
 #[derive(Default)]
-struct Spare(Option<File>);
+struct Spare(Mutex<Option<File>>);
 
 impl Spare {
-    fn accept(&mut self, listener: &UnixListener) -> io::Result<UnixStream> {
-        if self.0.is_none() {
-            self.0 = File::open("/dev/null").ok();
+    /// Takes one again, if there is one.
+    fn refill(&self) {
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.is_none() {
+            *spare = File::open("/dev/null").ok();
         }
+    }
+
+    fn accept(&self, listener: &UnixListener) -> io::Result<UnixStream> {
+        self.refill();
         let accepted = listener.accept().or_else(|error| {
             // Whatever the error is: once more with one that is free.
-            self.0.take().map_or(Err(error), |spare| {
+            let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+            spare.map_or(Err(error), |spare| {
                 drop(spare);
                 listener.accept()
             })
@@ -157,41 +179,56 @@ fn rest() {
     thread::sleep(PAUSE);
 }
 
-fn answer(
-    mut stream: &UnixStream,
-    reloads: &Reloads,
-    upgrades: &Upgrades,
-    access_log: &AccessLog,
-) -> io::Result<()> {
-    stream.set_read_timeout(Some(TALK_TIMEOUT))?;
-    stream.set_write_timeout(Some(TALK_TIMEOUT))?;
-    let mut word = String::new();
-    BufReader::new(stream).take(WORD_BYTES_MAX).read_line(&mut word)?;
-    let reply = match word.trim_end() {
-        "reload" => match reloads.wait() {
-            Some(outcome) => json!({
-                "done": outcome.is_applied,
-                "changes": outcome.changes,
-                "report": outcome.report,
-            }),
-            None => refusal("too many reloads are waiting already\n"),
-        },
-        "upgrade" => match upgrades.wait() {
-            Ok(handed_over) => {
-                let changes = [format!("process {} serves now", handed_over.process)];
-                let reply = json!({ "done": true, "changes": changes, "report": "" });
-                // Before this process begins to end, which it does when `handed_over` goes.
-                return writeln!(stream, "{reply}");
-            }
-            Err(why) => refusal(&why),
-        },
-        "reopen-logs" => match access_log.reopen() {
-            Ok(what) => json!({ "done": true, "changes": [what], "report": "" }),
-            Err(why) => refusal(&why),
-        },
-        _ => refusal("this gateway does not know that word; is it of another version?\n"),
-    };
-    writeln!(stream, "{reply}")
+/// Who knows the answers.
+struct Answers {
+    reloads: Reloads,
+    upgrades: Upgrades,
+    access_log: AccessLog,
+    /// One for each who waits for a reload, and one that is kept here.
+    waiting: Arc<()>,
+    spare: Spare,
+}
+
+impl Answers {
+    fn answer(&self, mut stream: &UnixStream) -> io::Result<()> {
+        stream.set_read_timeout(Some(TALK_TIMEOUT))?;
+        stream.set_write_timeout(Some(TALK_TIMEOUT))?;
+        let mut word = String::new();
+        BufReader::new(stream).take(WORD_BYTES_MAX).read_line(&mut word)?;
+        let reply = match word.trim_end() {
+            "reload" => match self.reload() {
+                Ok(outcome) => json!({
+                    "done": outcome.is_applied,
+                    "changes": outcome.changes,
+                    "report": outcome.report,
+                }),
+                Err(why) => refusal(&format!("{why}\n")),
+            },
+            "upgrade" => match self.upgrades.wait() {
+                Ok(handed_over) => {
+                    let changes = [format!("process {} serves now", handed_over.process)];
+                    let reply = json!({ "done": true, "changes": changes, "report": "" });
+                    // Before this process begins to end, which it does when `handed_over` goes.
+                    return writeln!(stream, "{reply}");
+                }
+                Err(why) => refusal(&why),
+            },
+            "reopen-logs" => match self.access_log.reopen() {
+                Ok(what) => json!({ "done": true, "changes": [what], "report": "" }),
+                Err(why) => refusal(&why),
+            },
+            _ => refusal("this gateway does not know that word; is it of another version?\n"),
+        };
+        writeln!(stream, "{reply}")
+    }
+
+    fn reload(&self) -> Result<Arc<Outcome>, NoOutcome> {
+        let waiting = Arc::clone(&self.waiting);
+        if Arc::strong_count(&waiting) > RELOADS_MAX + 1 {
+            return Err(NoOutcome::TooMany);
+        }
+        self.reloads.wait()
+    }
 }
 
 fn refusal(why: &str) -> Value {

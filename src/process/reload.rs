@@ -8,18 +8,19 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
 use crate::config::{Problem, Report, Runtime, Severity};
-use crate::generation::{self, Files, Generation, Loaded};
+use crate::generation::{self, Files, Generation, Loaded, OpenedKeys};
 use crate::observe::access::OpenError;
 use crate::observe::logging;
 use crate::serve::{BindError, Control};
 
+use super::asking::{Outcome, Reloads, Request};
 use super::inherit::log_unwanted;
 use super::secrecy::allow_dumps;
 use super::service::Service;
@@ -37,75 +38,25 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long a reload waits for files to stand still, or for the rest of them, in all.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Requests that wait for the one that runs; they are then answered by one reload together.
-const REQUESTS_MAX: usize = 64;
-
-/// What came of a reload.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Whether the new generation is in force.
-    pub is_applied: bool,
-    /// What is different now, a sentence each.
-    pub changes: Vec<String>,
-    /// The report, as `check` prints it; empty if there is nothing to report.
-    pub report: String,
-    /// The first of what stood in its way, in one line.
-    pub failure: Option<String>,
-}
-
-/// Asks for reloads.
-#[derive(Clone)]
-pub struct Reloads {
-    requests: SyncSender<Request>,
-    /// Somebody who does not wait has asked already: a storm of signals leaves room for those who wait.
-    is_asked: Arc<AtomicBool>,
-}
-
-/// Whoever asks may want to hear what came of it.
-type Request = Option<SyncSender<Arc<Outcome>>>;
-
-impl Reloads {
-    /// Asks for a reload without waiting. With as many waiting already as can, one of those will do.
-    pub fn ask(&self) {
-        if self.is_asked.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        match self.requests.try_send(None) {
-            Ok(()) | Err(TrySendError::Full(_)) => {}
-            Err(TrySendError::Disconnected(_)) => {
-                error!("reloading has ended; restart the gateway");
-            }
-        }
-    }
-
-    /// Asks for a reload and waits for it; `None` if there are too many waiting, or none will come.
-    pub fn wait(&self) -> Option<Arc<Outcome>> {
-        let (reply, outcome) = sync_channel(1);
-        self.requests.try_send(Some(reply)).ok()?;
-        outcome.recv().ok()
-    }
-}
-
-/// Starts the thread that reloads. `files` are those that the generation in force was built from.
+/// Starts the thread that reloads. `files` and `keys` are those that the generation in force was built from.
 ///
 /// # Errors
 /// A thread that the system refuses.
 pub fn start(
     control: Control,
     path: PathBuf,
-    files: Files,
+    (files, keys): (Files, OpenedKeys),
     log: Option<logging::Handle>,
     service: Service,
 ) -> io::Result<Reloads> {
-    let (requests, receiver) = sync_channel(REQUESTS_MAX);
+    let (reloads, requests, is_asked) = Reloads::new();
     let started = control.generation().config.runtime.clone();
-    let is_asked = Arc::<AtomicBool>::default();
-    let asked = Arc::clone(&is_asked);
     thread::Builder::new().name("reload".to_owned()).spawn(move || {
-        let reloader = Reloader { control, path, files, touched: None, log, service, started };
-        reloader.run(&receiver, &asked);
+        let reloader =
+            Reloader { control, path, files, keys, touched: None, log, service, started };
+        reloader.run(&requests, &is_asked);
     })?;
-    Ok(Reloads { requests, is_asked })
+    Ok(reloads)
 }
 
 /// What cannot be opened, so that nothing changes.
@@ -122,6 +73,8 @@ struct Reloader {
     path: PathBuf,
     /// As they were when they were looked at last.
     files: Files,
+    /// What opening a key once more would only repeat.
+    keys: OpenedKeys,
     /// When they were seen to change last.
     touched: Option<Instant>,
     log: Option<logging::Handle>,
@@ -162,7 +115,7 @@ impl Reloader {
 
     /// Looks at the files again; whether one was touched.
     fn look(&mut self) -> bool {
-        let now = Files::look(&self.files.paths(), &self.files);
+        let now = self.files.look();
         let is_touched = now.was_touched_since(&self.files);
         if is_touched {
             self.touched = Some(Instant::now());
@@ -200,7 +153,10 @@ impl Reloader {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.await_quiet(deadline);
-            let Loaded { generation, mut report, files } = generation::load(&self.path, unix_now());
+            let keys = std::mem::take(&mut self.keys);
+            let Loaded { generation, mut report, files, keys } =
+                generation::load_again(&self.path, unix_now(), keys);
+            self.keys = keys;
             let is_other = self.files.follow(files);
             // What changed while it was read may have been read half.
             let touched = self.touched;

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use crate::observe::AccessLog;
 use crate::serve::Stop;
 
-use super::reload::Reloads;
+use super::asking::Reloads;
 use super::service::Service;
 use super::upgrade::Upgrades;
 

@@ -104,6 +104,9 @@ impl<'a> Reader<'a> {
             DeValue::Datetime(_) => "date",
             other => other.type_str(),
         };
+        if self.report.borrow().withholds(&value.span()) {
+            return format!("a {kind}, not shown here: it may be a secret");
+        }
         let article = if kind.starts_with('i') { "an" } else { "a" };
         let written = self.text.get(value.span()).unwrap_or_default();
         let short: String = written.chars().take_while(|c| *c != '\n').take(60).collect();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::Wrong;
-use crate::config::units;
+use crate::config::{units, withheld};
 
 /// A string that `parse` understands.
 pub(super) fn text<T>(
@@ -17,6 +17,12 @@ pub(super) fn text<T>(
 ) -> Result<T, Wrong> {
     match value {
         DeValue::String(text) => parse(text),
+        DeValue::Integer(_) | DeValue::Float(_) if withheld::is_passphrase(name) => {
+            Err(Wrong::new(
+                format!("`{name}` must be a string"),
+                "write the path of a file, in double quotes",
+            ))
+        }
         // If quotes alone would not do, what the key needs is told instead.
         DeValue::Integer(number) => match parse(number.as_str()) {
             Err(wrong) => Err(wrong),

@@ -112,7 +112,8 @@ fn every_known_key_is_read() {
         let (_, report) = parse_text(&text);
         let told = report.problems().iter().any(|problem| {
             let line = problem.place.as_ref().map_or(0, |place| place.line);
-            line == text.lines().count() && problem.seen.as_deref() == Some("a date, `1979-05-27`")
+            line == text.lines().count()
+                && problem.seen.as_deref().is_some_and(|seen| seen.starts_with("a date, "))
         });
         assert!(told, "{text}\n{report}");
     }

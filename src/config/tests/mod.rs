@@ -8,6 +8,7 @@ mod loading;
 mod resolving;
 mod routes;
 mod rules;
+mod secrets;
 mod shipped_file;
 mod syntax;
 mod trust;

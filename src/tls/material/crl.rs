@@ -3,7 +3,7 @@
 //! As strict as for CAs: a list that cannot be read or used, or that its CA did not sign, stops the start,
 //! because what it says would silently not hold.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::client_ca::TrustedCa;
 use super::der;
@@ -15,10 +15,16 @@ use crate::tls::algorithms::Algorithms;
 use crate::tls::revocation::{List, RevocationLists};
 
 /// A list of a million entries has some 40 MB.
-const BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub const CRL_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// What the files of revocation lists end in, in a folder: `c_rehash` makes names that end in `.r0`.
 const ENDINGS: [&str; 4] = ["crl", "pem", "der", "r0"];
+
+/// Whether a file in a folder of revocation lists is read, going by its name.
+pub fn is_named_like_a_crl(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| ENDINGS.contains(&ending))
+}
 
 /// Reads and judges a site's lists beside the CAs that are known; `None` after an error was reported.
 pub(super) fn load(
@@ -72,12 +78,8 @@ fn files(named: &Located<PathBuf>, report: &mut Report) -> Option<Vec<PathBuf>> 
             return None;
         }
     };
-    let is_list = |path: &PathBuf| {
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        ending.is_some_and(|ending| ENDINGS.contains(&ending))
-    };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut files: Vec<_> = paths.filter(is_list).collect();
+    let mut files: Vec<_> = paths.filter(|path| is_named_like_a_crl(path)).collect();
     files.sort();
     if files.is_empty() {
         report
@@ -91,7 +93,7 @@ fn files(named: &Located<PathBuf>, report: &mut Report) -> Option<Vec<PathBuf>> 
 
 fn read(path: &Located<PathBuf>, report: &mut Report) -> Option<Vec<List>> {
     let file = NamedFile::new("crl", path);
-    let bytes = file.read_up_to(BYTES_MAX, report)?;
+    let bytes = file.read_up_to(CRL_BYTES_MAX, report)?;
     let mut lists = Vec::new();
     for der in ders(&bytes) {
         match List::read(der, &path.value) {

@@ -1,6 +1,6 @@
 //! A file that the configuration names: its bytes, or why there are none, said with the remedy.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Read as _};
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,10 +10,11 @@ use rustix::fs::{Access, access};
 use rustix::process::{getegid, geteuid};
 use zeroize::Zeroizing;
 
-use crate::config::{Located, Report, is_credential, is_missing_credential};
+use super::passphrase;
+use crate::config::{Located, Report, is_credential, is_missing_credential, open_regular};
 
 /// Far beyond any bundle of certificates, and small enough to hold in memory.
-const BYTES_MAX: u64 = 8 * MIB;
+pub const FILE_BYTES_MAX: u64 = 8 * MIB;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -42,7 +43,7 @@ impl<'a> NamedFile<'a> {
     ///
     /// Any of these files may hold a key, meant or not: all are wiped when they are dropped.
     pub(super) fn read(&self, report: &mut Report) -> Option<Zeroizing<Vec<u8>>> {
-        self.read_up_to(BYTES_MAX, report)
+        self.read_up_to(FILE_BYTES_MAX, report)
     }
 
     /// The same with another ceiling.
@@ -68,15 +69,7 @@ impl<'a> NamedFile<'a> {
     }
 
     fn bytes(&self, most: u64) -> io::Result<Zeroizing<Vec<u8>>> {
-        // Looked at before it is opened: a named pipe would hang right there, a device never end.
-        let kind = fs::metadata(self.path)?.file_type();
-        if kind.is_dir() {
-            return Err(ErrorKind::IsADirectory.into());
-        }
-        if !kind.is_file() {
-            return Err(io::Error::other("it is no regular file"));
-        }
-        let mut file = File::open(self.path)?;
+        let mut file = open_regular(self.path)?;
         // A byte more than there is, so that what has grown is seen to. The buffer does not grow with it: one that
         // does leaves a copy behind.
         let size = file.metadata()?.len().min(most) + 1;
@@ -122,6 +115,11 @@ impl<'a> NamedFile<'a> {
         self.report_why(error, access(self.path, Access::READ_OK).is_ok(), report);
     }
 
+    /// Whether the value may be what should stand in the file.
+    fn is_perhaps_a_passphrase(&self) -> bool {
+        self.key == passphrase::KEY && fs::symlink_metadata(self.path).is_err()
+    }
+
     fn report_why(&self, error: &io::Error, is_readable: bool, report: &mut Report) {
         let (says, key) = (self.says(), self.key);
         if is_missing_credential(self.path) {
@@ -134,6 +132,21 @@ impl<'a> NamedFile<'a> {
                         `CREDENTIALS_DIRECTORY` to a folder that holds the files, or as root to \
                         `/run/credentials/mtls-gateway.service` while the service runs",
                 );
+            return;
+        }
+        if self.is_perhaps_a_passphrase() && error.kind() != ErrorKind::PermissionDenied {
+            let config = report_file_name(report);
+            let why = match error.kind() {
+                ErrorKind::NotFound => "does not exist",
+                _ => "cannot be read",
+            };
+            report
+                .error(self.span, format!("`{key}` names a file that {why}"))
+                .seen("the name is not shown here: it may be the passphrase itself")
+                .fix(format!(
+                    "put the passphrase into a file, on one line and alone, and write that file's path as `{key}`; a \
+                        relative one starts at the folder of `{config}`"
+                ));
             return;
         }
         let config = report_file_name(report);

@@ -12,6 +12,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use super::der::{self, KeyAlgorithm};
 use super::file::NamedFile;
 use super::locked_key::{self, is_old_pem};
+use super::opened_keys::OpenedKeys;
 use super::passphrase;
 use super::pem::{self, Block, Contents, Section};
 use super::wrong_kind::{Wanted, report_wrong_kind};
@@ -28,13 +29,27 @@ pub(super) struct PrivateKey {
     pub(super) line: usize,
 }
 
-impl PrivateKey {
-    fn read(der: &PrivateKeyDer<'_>, line: usize) -> Option<Self> {
-        let signing = sign::any_supported_type(der).ok()?;
-        let public_key_info = signing.public_key()?.to_vec();
-        Some(Self { signing, public_key_info, line })
-    }
+/// What became of a key: something that signs, or why TLS has no use for it.
+#[derive(Clone, Debug)]
+pub(super) enum Opened {
+    /// What signs, and its `SubjectPublicKeyInfo`.
+    Usable(Arc<dyn SigningKey>, Vec<u8>),
+    /// What it is instead.
+    Unusable(KeyAlgorithm),
+}
 
+impl Opened {
+    pub(super) fn of(der: &PrivateKeyDer<'_>) -> Self {
+        let signing = sign::any_supported_type(der).ok();
+        let usable = signing.and_then(|signing| {
+            let public_key_info = signing.public_key()?.to_vec();
+            Some(Self::Usable(signing, public_key_info))
+        });
+        usable.unwrap_or_else(|| Self::Unusable(der::key_algorithm(der)))
+    }
+}
+
+impl PrivateKey {
     /// Whether this is the private half of `public_key`, the bits of a certificate's key.
     ///
     /// Bits, not the whole `SubjectPublicKeyInfo`: encoders differ in the parameters around them.
@@ -45,7 +60,11 @@ impl PrivateKey {
 }
 
 /// Reads the usable keys of the site's key file, at least one; `None` after the problem was reported.
-pub(super) fn load(site: &Site, report: &mut Report) -> Option<Vec<PrivateKey>> {
+pub(super) fn load(
+    site: &Site,
+    opened: &mut OpenedKeys,
+    report: &mut Report,
+) -> Option<Vec<PrivateKey>> {
     let file = NamedFile::new("private_key", &site.private_key);
     let bytes = file.read(report);
     // Read even where it is not needed, so that both files report.
@@ -57,34 +76,41 @@ pub(super) fn load(site: &Site, report: &mut Report) -> Option<Vec<PrivateKey>> 
     if let Contents::Pem(sections) = &contents {
         for section in sections {
             match &section.block {
-                Block::Key(key) => open.push((key, section.line)),
+                Block::Key(key) => open.push((Opened::of(&key.as_rustls()), section.line)),
                 Block::EncryptedKey(_) => locked.push(section),
                 _ => {}
             }
         }
     }
-    let unlocked = match &passphrase {
+    match &passphrase {
         Some((named, _)) if locked.is_empty() && !open.is_empty() => {
             locked_key::warn_of_idle_passphrase(named, &file, report);
-            Vec::new()
         }
         Some((_, passphrase)) if !locked.is_empty() => {
-            locked_key::unlock(&file, &locked, passphrase.as_ref()?, report)?
+            let passphrase = passphrase.as_ref()?;
+            open.push(locked_key::unlock(&file, &locked, passphrase, opened, report)?);
         }
-        _ => Vec::new(),
-    };
-    open.extend(unlocked.iter().map(|(key, line)| (key, *line)));
-    let Some((first, _)) = open.first() else {
+        _ => {}
+    }
+    if open.is_empty() {
         match locked.iter().any(|section| is_old_pem(section)) {
             true => locked_key::report_old_pem(&file, report),
             false => report_wrong_kind(&file, Wanted::Key, &contents, report),
         }
         return None;
-    };
-    let usable: Vec<PrivateKey> =
-        open.iter().filter_map(|(key, line)| PrivateKey::read(&key.as_rustls(), *line)).collect();
+    }
+    let mut usable = Vec::new();
+    let mut unusable = None;
+    for (key, line) in open {
+        match key {
+            Opened::Usable(signing, public_key_info) => {
+                usable.push(PrivateKey { signing, public_key_info, line });
+            }
+            Opened::Unusable(algorithm) => _ = unusable.get_or_insert(algorithm),
+        }
+    }
     if usable.is_empty() {
-        report_unusable(&file, &der::key_algorithm(&first.as_rustls()), report);
+        report_unusable(&file, &unusable?, report);
         return None;
     }
     file.warn_if_others_may_read(report);

@@ -1,49 +1,46 @@
 //! A key file behind a passphrase: opening it, and what to do about one that stays closed.
 
 use super::file::{NamedFile, beside, quoted};
-use super::key_der::{KeyDer, Locked};
+use super::key::Opened;
+use super::key_der::Locked;
+use super::opened_keys::OpenedKeys;
 use super::passphrase::Passphrase;
 use super::pem::{Block, Section};
-use super::unlock::{self, Closed};
+use super::unlock::Closed;
 use crate::config::Report;
-
-/// Encrypted keys in one file: each takes its time.
-const LOCKED_MAX: usize = 4;
 
 /// Whether a block is a key in the encryption that OpenSSL wrote before it wrote PKCS#8.
 pub(super) fn is_old_pem(section: &Section) -> bool {
     matches!(section.block, Block::EncryptedKey(Locked::OldPem))
 }
 
-/// Opens the keys behind the passphrase; `None` after the problem was reported.
+/// Opens the one key behind the passphrase, which is at the line beside it; `None` after the problem was reported.
 pub(super) fn unlock(
     file: &NamedFile<'_>,
     locked: &[&Section],
     passphrase: &Passphrase,
+    opened: &mut OpenedKeys,
     report: &mut Report,
-) -> Option<Vec<(KeyDer, usize)>> {
-    if locked.len() > LOCKED_MAX {
+) -> Option<(Opened, usize)> {
+    let [section] = locked else {
         report
             .error(file.span, format!("{} holds too many keys", file.says()))
-            .seen(format!("{} encrypted keys; {LOCKED_MAX} are the most", locked.len()))
+            .seen(format!("{} encrypted keys", locked.len()))
+            .why("only opening them would tell which is meant, and each takes its time")
             .fix("leave the one that belongs to the certificate alone in the file");
         return None;
-    }
-    let mut keys = Vec::new();
-    for section in locked {
-        let Block::EncryptedKey(Locked::Pkcs8(der)) = &section.block else {
-            report_old_pem(file, report);
-            return None;
-        };
-        match unlock::unlock(der, passphrase.as_bytes()) {
-            Ok(key) => keys.push((key, section.line)),
-            Err(closed) => {
-                report_closed(file, &closed, report);
-                return None;
-            }
+    };
+    let Block::EncryptedKey(Locked::Pkcs8(der)) = &section.block else {
+        report_old_pem(file, report);
+        return None;
+    };
+    match opened.open(der, passphrase) {
+        Ok(key) => Some((key, section.line)),
+        Err(closed) => {
+            report_closed(file, &closed, report);
+            None
         }
     }
-    Some(keys)
 }
 
 fn report_closed(file: &NamedFile<'_>, closed: &Closed, report: &mut Report) {

@@ -18,6 +18,7 @@ mod key;
 mod key_der;
 mod locked_key;
 mod names;
+mod opened_keys;
 mod passphrase;
 mod pem;
 mod presented;
@@ -32,6 +33,9 @@ mod wrong_kind;
 
 pub(super) use certificate::{Certificate, Signature, key_flaw};
 pub use client_ca::{ClientTrust, TrustedCa, load_client_ca};
+pub use crl::{CRL_BYTES_MAX, is_named_like_a_crl};
 pub(super) use der::{content, public_key_info};
+pub use file::FILE_BYTES_MAX;
+pub use opened_keys::OpenedKeys;
 pub use presented::{NotAChain, presented_chain};
 pub use server::{ServerMaterial, load_server};

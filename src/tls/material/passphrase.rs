@@ -5,6 +5,9 @@ use zeroize::Zeroizing;
 use super::file::NamedFile;
 use crate::config::{Report, Site};
 
+/// The key of the configuration that names its file.
+pub(super) const KEY: &str = "private_key_passphrase_file";
+
 /// Far longer than any passphrase that somebody keeps.
 const BYTES_MAX: u64 = 1024;
 
@@ -24,7 +27,7 @@ impl Passphrase {
 /// The file of a site's passphrase, if it has one.
 pub(super) fn file(site: &Site) -> Option<NamedFile<'_>> {
     let path = site.private_key_passphrase_file.as_ref()?;
-    Some(NamedFile::new("private_key_passphrase_file", path))
+    Some(NamedFile::new(KEY, path))
 }
 
 /// Reads it; `None` after the problem was reported.

@@ -26,7 +26,7 @@ const SCRYPT_BYTES_MAX: u64 = 192 << 20;
 const SCRYPT_WORK_MAX: u64 = 4 << 20;
 
 /// Why a key stays closed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Closed {
     /// It is damaged.
     Unreadable,

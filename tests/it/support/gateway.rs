@@ -216,8 +216,9 @@ impl Gateway {
     /// Has the gateway reload from its files, as the service does.
     pub fn reloads(&self) -> Reloads {
         let path = self.pki.folder().join(CONFIG);
-        let files = mtls_gateway::generation::load(&path, unix_now()).files;
-        process::start_reloads(self.control.clone(), path, files, None, Service::none()).unwrap()
+        let loaded = mtls_gateway::generation::load(&path, unix_now());
+        let loaded = (loaded.files, loaded.keys);
+        process::start_reloads(self.control.clone(), path, loaded, None, Service::none()).unwrap()
     }
 
     /// Writes its configuration anew, with `from` as `to`.

@@ -1,6 +1,7 @@
 //! Keys that OpenSSL encrypted, in every way that it has, and what is said of those that stay closed.
 
 use super::super::key;
+use super::super::opened_keys::OpenedKeys;
 use super::super::testing::Lab;
 use crate::config::{Located, Site};
 
@@ -18,7 +19,7 @@ impl Lab {
     /// How many keys the site's file gave, and the report.
     fn keys_of(&self, site: &Site) -> (usize, String) {
         let mut report = self.report();
-        let keys = key::load(site, &mut report);
+        let keys = key::load(site, &mut OpenedKeys::default(), &mut report);
         assert_eq!(keys.is_none(), report.has_errors(), "{report}");
         (keys.map_or(0, |keys| keys.len()), self.redact(&report.to_string()))
     }

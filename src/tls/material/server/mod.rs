@@ -14,6 +14,7 @@ use super::chain::Chain;
 use super::file::NamedFile;
 use super::key;
 use super::names;
+use super::opened_keys::OpenedKeys;
 use super::pem::{self, Block, Contents, Section};
 use super::public_roots::PublicRoots;
 use super::server_warnings::Chosen;
@@ -57,8 +58,13 @@ impl fmt::Debug for ServerMaterial {
 /// Reads and judges a site's certificate and key at `now`, Unix time.
 ///
 /// `None` if callers could not connect; every problem is in `report` either way.
-pub fn load_server(site: &Site, now: i64, report: &mut Report) -> Option<ServerMaterial> {
-    load_server_beside(PublicRoots::mozilla(), site, now, report)
+pub fn load_server(
+    site: &Site,
+    now: i64,
+    opened: &mut OpenedKeys,
+    report: &mut Report,
+) -> Option<ServerMaterial> {
+    load_server_beside(PublicRoots::mozilla(), site, now, opened, report)
 }
 
 /// [`load_server`] with the public web's roots handed in.
@@ -66,11 +72,12 @@ pub(super) fn load_server_beside(
     roots: PublicRoots<'_>,
     site: &Site,
     now: i64,
+    opened: &mut OpenedKeys,
     report: &mut Report,
 ) -> Option<ServerMaterial> {
     // Both files are read before either can end this, so that both report.
     let certificates = read_certificates(site, report);
-    let keys = key::load(site, report);
+    let keys = key::load(site, opened, report);
     let certificates = certificates?;
     let pair = keys.as_deref().and_then(|keys| pair::find(site, &certificates, keys, report));
     let leaf = match &pair {

@@ -1,5 +1,6 @@
 //! What a certificate and its key may look like, and what is said of everything else.
 
+use super::super::opened_keys::OpenedKeys;
 use super::super::testing::Lab;
 use super::*;
 use crate::config::ServerName;
@@ -22,7 +23,13 @@ impl Lab {
         roots: &[TrustAnchor<'_>],
     ) -> (Option<ServerMaterial>, String) {
         let mut report = self.report();
-        let material = load_server_beside(PublicRoots::of(roots), site, now(), &mut report);
+        let material = load_server_beside(
+            PublicRoots::of(roots),
+            site,
+            now(),
+            &mut OpenedKeys::default(),
+            &mut report,
+        );
         assert_eq!(material.is_none(), report.has_errors(), "{report}");
         (material, self.redact(&report.to_string()))
     }
