@@ -187,9 +187,13 @@ impl SlowApp {
         let (answer, answer_receiver) = channel();
         thread::spawn(move || {
             while let Ok((mut stream, _)) = listener.accept() {
-                // The request is small: what comes first is all of it.
-                let mut head = [0; 4096];
-                assert_ne!(stream.read(&mut head).unwrap(), 0);
+                // All of it: closing a stream with something unread would take the answer with it.
+                let (mut request, mut piece) = (Vec::new(), [0; 4096]);
+                while !is_whole(&request) {
+                    let count = stream.read(&mut piece).unwrap();
+                    assert_ne!(count, 0);
+                    request.extend(&piece[..count]);
+                }
                 asked_sender.send(()).unwrap();
                 if answer_receiver.recv().is_err() {
                     return;
@@ -206,6 +210,16 @@ impl SlowApp {
     pub fn await_request(&self) {
         self.asked.recv_timeout(PATIENCE).unwrap();
     }
+}
+
+/// Whether a request is there with its body.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    body.len() >= length.map_or(0, |length| length.trim().parse().unwrap())
 }
 
 /// The program while it runs; it ends with the test.
