@@ -2,10 +2,12 @@
 //! below, are the path of a request in order, and each of its steps is a file beside this one.
 
 mod body;
+mod caller;
 mod deadlines;
 mod headers;
 mod outgoing;
 mod rate;
+mod recall;
 mod reply;
 mod request;
 mod response;
@@ -13,10 +15,9 @@ mod route;
 mod sending;
 mod watched;
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -27,21 +28,20 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, AccessFormat, AccessTarget, Action, Proxy, Route, ServerName, Timeouts};
-use crate::generation::{Generation, Site};
-use crate::observe::access::Record;
-use crate::observe::metrics::SiteCounters;
-use crate::observe::{AccessLine, AccessLog, Exchange, ExchangeFacts, Outcome, RequestId};
-use crate::policy::{self, Permit, Rates, Reason, Verdict};
-use crate::upstream::{Lease, Upstreams};
+use crate::config::{self, Action, Proxy, Route, ServerName, Timeouts};
+use crate::observe::{Exchange, ExchangeFacts, Outcome, RequestId};
+use crate::policy::{self, Permit};
+use crate::upstream::Lease;
 
 pub use body::{BodyError, RequestBody};
+pub use caller::{Caller, Entry, Trust};
 pub use headers::client_identity::{ClientIdentityHeaders, TooLong};
 pub use headers::reserved_names;
 pub use reply::Answer;
 pub use watched::WatchedBody;
 
 use body::{Progress, ResponseBody};
+use recall::Recall;
 use sending::Sending;
 
 /// When a client whose request found the gateway overloaded may try again.
@@ -50,77 +50,11 @@ const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
 /// How long a client that expects `100 Continue` is kept waiting for an app that says nothing.
 const EXPECTATION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What all requests of one connection share.
-pub struct Caller {
-    /// The configuration that the connection was verified under.
-    pub generation: Arc<Generation>,
-    /// The site that its server name chose.
-    pub site: Arc<Site>,
-    /// Whom the client proved to be, or why it is served unverified.
-    pub verdict: Verdict,
-    /// The same for the app.
-    pub identity_headers: ClientIdentityHeaders,
-    /// The client's address.
-    pub peer: SocketAddr,
-    /// What clients have left of their rates.
-    pub rates: Arc<Rates>,
-    /// The worker's connections to the apps.
-    pub upstreams: Rc<Upstreams<RequestBody>>,
-    /// Where its requests are counted.
-    pub counters: Arc<SiteCounters>,
-    /// Where its access lines go.
-    pub access_log: Rc<AccessLog>,
-    /// The site's first name, as access lines tell it.
-    pub site_name: Arc<str>,
-}
-
-impl Caller {
-    /// The access line of an exchange, with what `tell` adds to it; `None` if none are written.
-    fn line(
-        &self,
-        id: RequestId,
-        tell: impl FnOnce(Record, &AccessFormat) -> Record,
-    ) -> Option<AccessLine> {
-        let config = &self.generation.config.access_log;
-        if config.target.value == AccessTarget::Off {
-            return None;
-        }
-        let site = Arc::clone(&self.site_name);
-        let record = Record::new(id, self.peer, self.verdict.clone(), site);
-        let record = Box::new(tell(record, &config.format));
-        Some(AccessLine { log: Rc::clone(&self.access_log), record })
-    }
-
-    /// Writes the access line of a request that the HTTP library could not read, and answered by itself.
-    pub fn unreadable(&self, id: RequestId, answer: Answer) {
-        let (status, code, _) = answer.parts();
-        let line = self.line(id, |mut record, _| {
-            (record.at, record.status) = (SystemTime::now(), status.as_u16());
-            (record.outcome, record.code) = ("answered", code);
-            record.set_cause("the request could not be read");
-            record
-        });
-        if let Some(AccessLine { log, record }) = line {
-            log.send(record);
-        }
-    }
-}
-
-/// How a request finds its connection and the gateway.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// In order.
-    Fine,
-    /// Its caller is not trusted any more.
-    Lost(Reason),
-    /// There are as many requests under way as there may be.
-    Overloaded,
-}
-
 /// Serves one request, or answers why it is not served. The client has waited for `head_start` already, for its
 /// handshake. `on_end` runs when the exchange is over, however it ends.
 pub async fn exchange(
     caller: Rc<Caller>,
+    trust: Rc<dyn Trust>,
     entry: Entry,
     request: Request<Incoming>,
     head_start: Duration,
@@ -131,7 +65,7 @@ pub async fn exchange(
     let since = exchange.started().checked_sub(head_start).unwrap_or(exchange.started());
     let progress = Rc::new(Progress::of(request.body()));
     let replied = match entry {
-        Entry::Fine => reply_to(&caller, &exchange, request, &progress, since).await,
+        Entry::Fine => reply_to(&caller, trust, &exchange, request, &progress, since).await,
         Entry::Lost(reason) => {
             let cause = format!("the connection is not trusted any more: {reason}");
             Err(Denied::new(Answer::NotTrusted(reason), cause))
@@ -234,7 +168,8 @@ impl Denied {
 
 /// The path of a request, until its route is known.
 async fn reply_to<'a>(
-    caller: &'a Caller,
+    caller: &'a Rc<Caller>,
+    trust: Rc<dyn Trust>,
     exchange: &Exchange,
     request: Request<Incoming>,
     progress: &Rc<Progress>,
@@ -265,7 +200,7 @@ async fn reply_to<'a>(
         return Err(Denied::new(Answer::UriTooLong, cause));
     }
     rate::take(caller, exchange.started())?;
-    let (route, path) = route::choose(site, &request)?;
+    let (route, path) = route::choose(site, request.method(), request.uri())?;
     // What such a client may do.
     let permit = policy::judge(&site.client, &route.client, &caller.verdict)
         .map_err(|denial| Denied::new(Answer::NotAllowed, denial.to_string()))?;
@@ -283,7 +218,7 @@ async fn reply_to<'a>(
         }
     };
     let authority = host.authority.to_owned();
-    let asked = Asked { authority, path, request, permit, since };
+    let asked = Asked { authority, path, request, permit, trust, since };
     forward(caller, exchange, route, proxy, asked, progress).await
 }
 
@@ -294,23 +229,26 @@ struct Asked {
     path: Option<String>,
     request: Request<Incoming>,
     permit: Permit,
+    /// Who asked.
+    trust: Rc<dyn Trust>,
     /// Since when the caller waits.
     since: Instant,
 }
 
 /// The path of a request to an app and back.
 async fn forward<'a>(
-    caller: &'a Caller,
+    caller: &'a Rc<Caller>,
     exchange: &Exchange,
     route: &'a Route,
     proxy: &Proxy,
     asked: Asked,
     progress: &Rc<Progress>,
 ) -> Result<Reply<'a>, Denied> {
-    let Asked { authority, path, request, permit, since } = asked;
+    let Asked { authority, path, request, permit, trust, since } = asked;
     let upstream = &proxy.upstream.value;
     // The request as the app gets it.
     let (mut head, incoming) = request.into_parts();
+    let recall = Recall::new(Rc::clone(caller), trust, &head);
     let is_http1 = head.version < Version::HTTP_2;
     let path = route::rewritten(route, proxy, path);
     let target = route::target(path.as_deref(), &head.uri);
@@ -355,7 +293,7 @@ async fn forward<'a>(
         });
     }
     // Send it, and wait for the head of the response.
-    let sending = Sending { caller, exchange, route, upstream, progress, since };
+    let sending = Sending { caller, exchange, route, upstream, progress, since, recall };
     let (mut response, lease) = sending.send(permit, request).await?;
     response::check(&mut response).map_err(|cause| sending.invalid(cause))?;
     headers::apply(&proxy.response_headers, response.headers_mut());

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use http::uri::PathAndQuery;
-use http::{Request, Response, StatusCode, Uri};
-use hyper::body::Incoming;
+use http::{Method, Response, StatusCode, Uri};
 
 use crate::config::{Action, CanonicalPath, Piece, Proxy, Route, RoutePath, Site, Template};
 use crate::observe::RequestId;
@@ -19,20 +18,21 @@ use super::{Denied, Reply};
 /// path, and it stays as it came.
 pub(super) fn choose<'a>(
     site: &'a Site,
-    request: &Request<Incoming>,
+    method: &Method,
+    uri: &Uri,
 ) -> Result<(&'a Route, Option<String>), Denied> {
     let none = || Denied::new(Answer::BadRequest, "no route, not even the site's own");
     if site.written_routes().is_empty() {
         let own = site.routes.last().ok_or_else(none)?;
         return Ok((&own.value, None));
     }
-    let written = match request.uri().path() {
+    let written = match uri.path() {
         "" => "/",
         path => path,
     };
     let path = CanonicalPath::of(written, site.encoded_slashes)
         .map_err(|ambiguous| Denied::new(Answer::AmbiguousPath, ambiguous.to_string()))?;
-    let route = route::find(&site.routes, request.method(), path.judged()).ok_or_else(none)?;
+    let route = route::find(&site.routes, method, path.judged()).ok_or_else(none)?;
     Ok((route, Some(path.path.into_owned())))
 }
 

@@ -1,7 +1,6 @@
 //! The way of a request to its app, until the head of the response: which endpoint, how long, and what to answer where
 //! there is no response.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +10,14 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::config::{Balance, HashKey, Retry, Route, Upstream};
-use crate::observe::Exchange;
+use crate::config::{Balance, Endpoint, HashKey, Retry, Route, Upstream};
+use crate::observe::{Chosen, Exchange};
 use crate::policy::Permit;
 use crate::upstream::{Call, Failure, Lease, Options, SendError};
 
 use super::body::{BodyError, Progress, RequestBody};
 use super::deadlines::Deadlines;
+use super::recall::Recall;
 use super::reply::Answer;
 use super::{Caller, Denied};
 
@@ -33,6 +33,7 @@ pub(super) struct Sending<'a> {
     pub(super) progress: &'a Progress,
     /// Since when the caller waits: longer than the exchange lasts, where it had to shake hands first.
     pub(super) since: Instant,
+    pub(super) recall: Rc<Recall>,
 }
 
 impl Sending<'_> {
@@ -43,7 +44,7 @@ impl Sending<'_> {
         request: Request<RequestBody>,
     ) -> Result<(Response<Incoming>, Lease<RequestBody>), Denied> {
         let upstreams = Rc::clone(&self.caller.upstreams);
-        let chosen = Rc::new(Cell::new(None));
+        let chosen = Chosen::default();
         let call = self.call(&request, Rc::clone(&chosen));
         let options = call.options;
         self.exchange.set_upstream(Arc::clone(self.upstream), Rc::clone(&chosen));
@@ -56,14 +57,15 @@ impl Sending<'_> {
         let deadlines = Deadlines { started: self.exchange.started(), timeouts, due };
         let late = if due.is_none() {
             tokio::select! {
-                sent = sent => return sent.map_err(|error| denied(&error)),
+                sent = sent => return sent.map_err(|error| self.denied(&error)),
                 late = deadlines.passed(self.progress) => late,
             }
         } else {
             let mut sent = Box::pin(sent);
             tokio::select! {
-                sent = &mut sent => return sent.map_err(|error| denied(&error)),
+                sent = &mut sent => return sent.map_err(|error| self.denied(&error)),
                 late = deadlines.passed(self.progress) => {
+                    self.recall.answered();
                     if let Some(endpoint) = self.endpoint(&chosen) {
                         // The caller has its answer; whether the app would have had one is counted.
                         self.caller.upstreams.count_when_late(sent, endpoint, options);
@@ -88,22 +90,23 @@ impl Sending<'_> {
         denied(&SendError::invalid_response(&member.endpoint, cause))
     }
 
-    fn endpoint(&self, chosen: &Cell<Option<usize>>) -> Option<&crate::config::Endpoint> {
+    fn denied(&self, error: &SendError) -> Denied {
+        self.recall.denied().unwrap_or_else(|| denied(error))
+    }
+
+    fn endpoint(&self, chosen: &Chosen) -> Option<&Endpoint> {
         self.upstream.endpoints.get(chosen.get()?).map(|member| &member.endpoint)
     }
 
-    fn call(
-        &self,
-        request: &Request<RequestBody>,
-        chosen: Rc<Cell<Option<usize>>>,
-    ) -> Call<RequestBody> {
-        let site = &self.caller.site.config;
+    fn call(&self, request: &Request<RequestBody>, chosen: Chosen) -> Call<RequestBody> {
+        let (site, recall) = (&self.caller.site.config, Rc::clone(&self.recall));
         Call {
             upstream: Arc::clone(self.upstream),
             options: Options::of(&self.route.timeouts, &site.limits),
             key: self.key(request.headers()),
             again: self.again(request),
             chosen,
+            may_go: Box::new(move || recall.may_go()),
         }
     }
 
@@ -159,7 +162,10 @@ fn denied(error: &SendError) -> Denied {
         Failure::Busy => Answer::UpstreamBusy,
         Failure::Closed => Answer::UpstreamClosed,
         Failure::InvalidResponse => Answer::UpstreamInvalid,
-        Failure::ConnectTimeout | Failure::ResponseTimeout => Answer::UpstreamTimeout,
+        // Who recalled it says why, so that this answer is for nobody.
+        Failure::ConnectTimeout | Failure::ResponseTimeout | Failure::Recalled => {
+            Answer::UpstreamTimeout
+        }
         Failure::RequestBody => match body_error(error) {
             Some(BodyError::TooLarge(_)) => Answer::BodyTooLarge,
             Some(BodyError::Idle(_)) => Answer::RequestTimeout,

@@ -43,6 +43,15 @@ impl Verdict {
         }
     }
 
+    /// Why it is not verified, if it is not.
+    pub fn unverified(&self) -> Option<Reason> {
+        match self {
+            Self::Verified(_) => None,
+            Self::NoCertificate => Some(Reason::NoCertificate),
+            Self::Failed(failed) => Some(failed.reason),
+        }
+    }
+
     /// What the client presented, DER, its own certificate first; empty if that is nothing.
     pub fn chain(&self) -> &[Vec<u8>] {
         match self {

@@ -15,7 +15,7 @@ use http::{Response, Version};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::forward::Answer;
+use crate::forward::{Answer, Trust as _};
 use crate::observe::RequestId;
 use crate::tls::TlsStream;
 

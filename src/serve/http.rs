@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use crate::config;
-use crate::forward::{self, Dropped, Entry, WatchedBody};
+use crate::forward::{self, Dropped, Entry, Trust as _, WatchedBody};
 use crate::generation::Site;
 use crate::tls::TlsStream;
 
@@ -80,16 +80,16 @@ fn service(
         let most = caller.site.config.limits.requests_per_connection_max;
         let is_last = lost.is_some() || most.is_some_and(|most| activity.requests() >= most);
         let most = caller.generation.config.limits.requests_max.map(|most| worker.share(most));
-        let running = worker.requests.get();
-        let entry = match lost {
-            Some(reason) => Entry::Lost(reason),
-            None if most.is_some_and(|most| running >= most) => Entry::Overloaded,
-            None => Entry::Fine,
+        let (entry, running) = match lost {
+            Some(reason) => (Entry::Lost(reason), None),
+            None if most.is_some_and(|most| worker.requests.get() >= most) => {
+                (Entry::Overloaded, None)
+            }
+            None => (Entry::Fine, Some(Running::begin(&worker))),
         };
-        worker.requests.set(running + 1);
-        let over = Rc::clone(&worker);
-        let exchange = forward::exchange(caller, entry, request, head_start.take(), move || {
-            over.requests.set(over.requests.get().saturating_sub(1));
+        let (trust, head_start) = (Rc::clone(&standing), head_start.take());
+        let exchange = forward::exchange(caller, trust, entry, request, head_start, move || {
+            drop(running);
             ended.ended();
         });
         async move {
@@ -101,6 +101,23 @@ fn service(
             Ok(response)
         }
     })
+}
+
+/// Counts a request among those that are under way, until it is dropped. An answer that says there are too many is none
+/// of them.
+struct Running(Rc<Worker>);
+
+impl Running {
+    fn begin(worker: &Rc<Worker>) -> Self {
+        worker.requests.set(worker.requests.get() + 1);
+        Self(Rc::clone(worker))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.requests.set(self.0.requests.get().saturating_sub(1));
+    }
 }
 
 fn http1_builder(limits: &config::SiteLimits) -> http1::Builder {

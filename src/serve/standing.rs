@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-use crate::forward::{Caller, ClientIdentityHeaders};
+use crate::forward::{Caller, ClientIdentityHeaders, Trust};
 use crate::generation::{Generation, Site};
 use crate::observe::ConnectionFacts;
 use crate::policy::{LetIn, Reason, Refusal, Verdict};
@@ -85,12 +85,6 @@ impl Standing {
         }
     }
 
-    /// What requests are judged by now, and the reason if they are all refused.
-    pub(super) fn caller(&self) -> (Rc<Caller>, Option<Reason>) {
-        self.check();
-        (Rc::clone(&self.caller.borrow()), self.lost.get())
-    }
-
     /// Whether the connection may go on.
     pub(super) fn holds(&self) -> bool {
         self.check();
@@ -154,6 +148,13 @@ impl Standing {
                 self.expires.set(None);
             }
         }
+    }
+}
+
+impl Trust for Standing {
+    fn caller(&self) -> (Rc<Caller>, Option<Reason>) {
+        self.check();
+        (Rc::clone(&self.caller.borrow()), self.lost.get())
     }
 }
 

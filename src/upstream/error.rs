@@ -16,6 +16,8 @@ pub enum Failure {
     ConnectTimeout,
     /// It has as many connections as it may have, and none became free in time.
     Busy,
+    /// The request was not to be sent any more when there was a connection for it.
+    Recalled,
     /// The endpoint closed or reset the connection before the head of its response.
     Closed,
     /// What came is not HTTP/1.x, or breaks its rules.
@@ -56,6 +58,12 @@ impl SendError {
     pub(super) fn busy(endpoint: &Endpoint) -> Self {
         let cause = "all connections that it may have are in use".to_owned();
         Self { failure: Failure::Busy, endpoint: endpoint.to_string(), cause, source: None }
+    }
+
+    /// Nothing of the request was sent.
+    pub(super) fn recalled(endpoint: &Endpoint) -> Self {
+        let cause = "the request was not to be sent any more".to_owned();
+        Self { failure: Failure::Recalled, endpoint: endpoint.to_string(), cause, source: None }
     }
 
     /// An upstream without an endpoint, which no configuration has.

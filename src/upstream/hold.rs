@@ -69,6 +69,11 @@ impl Wait<'_> {
         self.error = Some(error);
     }
 
+    /// Whether it has had to wait.
+    pub(super) fn has_waited(&self) -> bool {
+        self.place.is_some()
+    }
+
     /// Does not wait from now on: the request was sent once, and goes on to another endpoint at once or not at all.
     pub(super) fn gives_up(&mut self) {
         self.until = None;

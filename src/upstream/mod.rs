@@ -82,6 +82,8 @@ pub struct Call<B> {
     pub again: Option<Box<dyn Fn() -> Request<B>>>,
     /// Set to the place of the endpoint that is tried.
     pub chosen: Chosen,
+    /// Whether it still may be sent: asked right before it is, as it may have waited for a connection until then.
+    pub may_go: Box<dyn Fn() -> bool>,
 }
 
 /// One worker's connections to all endpoints.
@@ -137,7 +139,8 @@ where
     /// that was sent goes out once more only if it may be done twice, the upstream says so, and not too many do.
     ///
     /// # Errors
-    /// [`SendError`], which says what happened to the endpoint that was tried last.
+    /// [`SendError`], which says what happened to the endpoint that was tried last, or that the request may not be sent
+    /// any more.
     pub async fn send(
         &self,
         _permit: Permit,
@@ -161,11 +164,20 @@ where
             let (connection, is_reused) = match self.connection(&known, upstream, call).await {
                 Ok(connection) => connection,
                 Err(error) => {
+                    // Once a request, however often it comes back.
+                    if error.failure != Failure::Busy {
+                        known.state.failed(upstream);
+                        known.counters.failures.add(u64::from(!wait.has_waited()));
+                    }
                     tried.push(index);
                     wait.failed(error);
                     continue;
                 }
             };
+            if !(call.may_go)() {
+                known.pool.put(connection, call.options);
+                return Err(SendError::recalled(endpoint));
+            }
             let mut lease = Lease::new(Rc::clone(&known.pool), connection, call.options);
             let mut error = match lease.sender().try_send_request(request).await {
                 Ok(response) => {
@@ -275,16 +287,9 @@ where
             }
         };
         let started = Instant::now();
-        match connect::connect(endpoint, call.options.connect_timeout, slot).await {
-            Ok(connection) => {
-                known.counters.connected.add(started.elapsed());
-                Ok((connection, false))
-            }
-            Err(error) => {
-                known.failed(upstream);
-                Err(error)
-            }
-        }
+        let connection = connect::connect(endpoint, call.options.connect_timeout, slot).await?;
+        known.counters.connected.add(started.elapsed());
+        Ok((connection, false))
     }
 
     fn known(&self, endpoint: &Endpoint) -> Rc<Known<B>> {

@@ -99,7 +99,8 @@ where
         None
     }
 
-    fn put(self: &Rc<Self>, connection: Connection<B>, options: Options) {
+    /// Keeps a connection for the next request.
+    pub(super) fn put(self: &Rc<Self>, connection: Connection<B>, options: Options) {
         let expires = Instant::now() + options.idle_timeout;
         let mut idle = self.idle.borrow_mut();
         if idle.len() >= options.idle_max {

@@ -217,6 +217,74 @@ fn a_request_is_not_held_longer_than_its_time_and_not_with_too_many() {
     assert!(began.elapsed() < Duration::from_secs(15));
 }
 
+/// Waits while its app is away, and is refused there: what changed meanwhile counts.
+fn assert_recalled(lines: &str, from: &str, to: &str, code: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("app.sock");
+    let url = format!("unix:{}", socket.display());
+    let tables = format!("[site.timeouts]\nhold_timeout = \"60s\"\n{lines}");
+    let gateway = Setup::with_url(&url).site_tables(&tables).process_tables(TABLE).start();
+    let mut client = gateway.connect();
+    client.send("POST / HTTP/1.1\r\nhost: a.example\r\ncontent-length: 0\r\n\r\n");
+    let failures = || look(&gateway, "/metrics").metric("mtls_gateway_upstream_failures_total");
+    // It has been tried, and waits; that counts once.
+    soon(|| failures() == 1.0);
+    gateway.replace(from, to);
+    let app = Upstream::on_unix_socket(&socket, |talk| {
+        while let Ok(Some(_)) = talk.request() {
+            talk.say(OK);
+        }
+    });
+    let answer = client.response();
+    assert_eq!((answer.status(), answer.code().as_str()), (403, code), "{to}");
+    assert_eq!(app.requests().len(), 0, "{to}");
+    assert_eq!(failures(), 1.0);
+}
+
+#[test]
+fn a_held_request_is_not_sent_under_a_trust_that_is_gone() {
+    let deny = "[site.client]\ndeny = [{ subject_cn = \"nobody\" }]\n";
+    assert_recalled(deny, "\"nobody\"", "\"caller\"", "not-trusted");
+    let allow = "[[site.route]]\npath = \"/\"\nallow = [{ subject_cn = \"caller\" }]\n";
+    assert_recalled(allow, "\"caller\"", "\"nobody\"", "not-allowed");
+}
+
+#[test]
+fn a_held_request_is_sent_after_a_reload_that_leaves_its_client_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("app.sock");
+    let gateway = hold(&socket, "60s", 1000);
+    let mut client = gateway.connect();
+    client.send("GET / HTTP/1.1\r\nhost: a.example\r\n\r\n");
+    gateway.replace("held_requests_max = 1000", "held_requests_max = 999");
+    let _app = Upstream::on_unix_socket(&socket, |talk| {
+        while let Ok(Some(_)) = talk.request() {
+            talk.say(OK);
+        }
+    });
+    assert_eq!(client.response().status(), 200);
+}
+
+/// Who was told that it failed does not find out later that it was done.
+#[test]
+fn a_held_request_is_not_sent_behind_its_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("app.sock");
+    let url = format!("unix:{}", socket.display());
+    // Answered at nine tenths, and held until the end.
+    let tables = "[site.timeouts]\ncallback_budget = \"3s\"\n";
+    let gateway = Setup::with_url(&url).site_tables(tables).start();
+    let mut client = gateway.connect();
+    assert_eq!(client.get("/").status(), 504);
+    let app =
+        Upstream::on_unix_socket(
+            &socket,
+            |talk| while talk.request().is_ok_and(|one| one.is_some()) {},
+        );
+    pass(Duration::from_millis(600));
+    assert_eq!(app.requests().len(), 0);
+}
+
 fn hold(socket: &Path, timeout: &str, max: usize) -> Gateway {
     let tables = format!(
         "[site.timeouts]\nhold_timeout = \"{timeout}\"\n[site.limits]\nheld_requests_max = {max}\n"
