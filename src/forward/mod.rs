@@ -250,7 +250,7 @@ async fn forward<'a>(
     let (mut head, incoming) = request.into_parts();
     let recall = Recall::new(Rc::clone(caller), trust, &head);
     let is_http1 = head.version < Version::HTTP_2;
-    let path = route::rewritten(route, proxy, path);
+    let path = route::rewritten(route, proxy, path, &head.uri);
     let target = route::target(path.as_deref(), &head.uri);
     head.uri = outgoing::upstream_target(&upstream.base, &target)?;
     head.version = Version::HTTP_11;

@@ -14,8 +14,8 @@ use crate::route;
 use super::reply::{Answer, name_request};
 use super::{Denied, Reply};
 
-/// The route that a request takes, and its path in the form that was judged. Without routes nothing depends on the
-/// path, and it stays as it came.
+/// The route that a request takes, and its path in the form that was judged, where it came in another one. Without routes
+/// nothing depends on the path, and it stays as it came.
 pub(super) fn choose<'a>(
     site: &'a Site,
     method: &Method,
@@ -33,7 +33,11 @@ pub(super) fn choose<'a>(
     let path = CanonicalPath::of(written, site.encoded_slashes)
         .map_err(|ambiguous| Denied::new(Answer::AmbiguousPath, ambiguous.to_string()))?;
     let route = route::find(&site.routes, method, path.judged()).ok_or_else(none)?;
-    Ok((route, Some(path.path.into_owned())))
+    let other = match path.path {
+        Cow::Owned(path) => Some(path),
+        Cow::Borrowed(_) => None,
+    };
+    Ok((route, other))
 }
 
 /// Path and query: the path as it was judged, or else as it came, and the query untouched.
@@ -46,13 +50,19 @@ pub(super) fn target<'a>(path: Option<&str>, uri: &'a Uri) -> Cow<'a, str> {
 }
 
 /// The path as the app gets it. What stands in place of the route's path, and all that follows it.
-pub(super) fn rewritten(route: &Route, proxy: &Proxy, path: Option<String>) -> Option<String> {
-    let (Some(rewrite), Some(path)) = (&proxy.path_rewrite, &path) else {
+pub(super) fn rewritten(
+    route: &Route,
+    proxy: &Proxy,
+    path: Option<String>,
+    uri: &Uri,
+) -> Option<String> {
+    let Some(rewrite) = &proxy.path_rewrite else {
         return path;
     };
     let RoutePath::Prefix(prefix) = &route.path else {
         return Some(rewrite.clone());
     };
+    let path = path.as_deref().unwrap_or(uri.path());
     let rest = behind(prefix.trim_end_matches('/'), path);
     Some(match (rewrite.trim_end_matches('/'), rest) {
         ("", "") => "/".to_owned(),

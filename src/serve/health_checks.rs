@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::future::pending;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,15 +28,17 @@ pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         let upstreams = checked(&shared);
         forget_others(&shared, &due, &upstreams);
-        for upstream in &upstreams {
-            ask(&shared, &due, upstream);
-        }
-        if upstreams.is_empty() {
-            if changed.changed().await.is_err() {
-                return;
+        let asking = async {
+            while !upstreams.is_empty() {
+                upstreams.iter().for_each(|upstream| ask(&shared, &due, upstream));
+                sleep(TICK).await;
             }
-        } else {
-            sleep(TICK).await;
+            // Until there is somebody to ask.
+            pending::<()>().await;
+        };
+        tokio::select! {
+            result = changed.changed() => if result.is_err() { return },
+            () = asking => {}
         }
     }
 }

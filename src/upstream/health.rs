@@ -129,9 +129,12 @@ impl EndpointState {
         }
     }
 
-    /// It gave no response. One that has failed often enough is left out for a while; then the next request tries it
-    /// again, and one more failure puts it out again.
+    /// It gave no response. The only endpoint of an upstream goes on being used. One of several that has failed often
+    /// enough is left out for a while; then the next request tries it again, and one more failure puts it out again.
     pub(super) fn failed(&self, upstream: &Upstream) {
+        if upstream.endpoints.len() == 1 {
+            return;
+        }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let Some(max) = upstream.failures_max.filter(|max| failures >= *max) else {
             return;
@@ -140,8 +143,7 @@ impl EndpointState {
         let until = self.now().saturating_add(length).max(1);
         let was_out = self.is_out();
         self.out_until.store(until, Ordering::Relaxed);
-        // An upstream with one endpoint goes on using it, so that there is nothing to tell.
-        if !was_out && upstream.endpoints.len() > 1 {
+        if !was_out {
             let time = upstream.ejection_time;
             warn!(target: "upstream", endpoint = %self.endpoint, upstream = upstream.name,
                 "an endpoint failed {max} times in a row and is left out for {time:?}");
