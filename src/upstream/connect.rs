@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http_body::Body;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -18,6 +17,7 @@ use crate::config::Endpoint;
 use super::early_answer::EarlyAnswer;
 use super::error::{Failure, SendError, unreachable};
 use super::pool::Slot;
+use super::stream::Stream;
 
 /// The most that is read ahead of an upstream's response. 64 KiB is four TLS records.
 const READ_BUFFER_MAX: usize = 64 * 1024;
@@ -50,12 +50,7 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let connected = timeout(limit, async {
-        match endpoint {
-            Endpoint::Tcp { host, port } => start(connect_tcp(host, *port).await?, slot).await,
-            Endpoint::Unix(path) => start(UnixStream::connect(path).await?, slot).await,
-        }
-    });
+    let connected = timeout(limit, async { start(open(endpoint).await?, slot).await });
     match connected.await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(SendError::connect(endpoint, &error)),
@@ -68,28 +63,26 @@ where
 /// # Errors
 /// The sentence that says why not.
 pub async fn probe(endpoint: &Endpoint, limit: Duration) -> Result<(), String> {
-    let attempt = async {
-        match endpoint {
-            Endpoint::Tcp { host, port } => connect_tcp(host, *port).await.map(drop),
-            Endpoint::Unix(path) => UnixStream::connect(path).await.map(drop),
-        }
-    };
-    match timeout(limit, attempt).await {
-        Ok(result) => result.map_err(|error| unreachable(&error)),
+    match timeout(limit, open(endpoint)).await {
+        Ok(result) => result.map(drop).map_err(|error| unreachable(&error)),
         Err(_) => Err(format!("no connection within {limit:?}")),
     }
 }
 
-async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
-    // Tries each address of the name in turn; a literal is not looked up.
-    let stream = TcpStream::connect((host, port)).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+async fn open(endpoint: &Endpoint) -> io::Result<Stream> {
+    Ok(match endpoint {
+        Endpoint::Tcp { host, port } => {
+            // Tries each address of the name in turn; a literal is not looked up.
+            let stream = TcpStream::connect((host.as_str(), *port)).await?;
+            stream.set_nodelay(true)?;
+            Stream::Tcp(stream)
+        }
+        Endpoint::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),
+    })
 }
 
-async fn start<S, B>(stream: S, slot: Slot) -> io::Result<Connection<B>>
+async fn start<B>(stream: Stream, slot: Slot) -> io::Result<Connection<B>>
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {

@@ -11,6 +11,7 @@ mod error;
 mod health;
 mod hold;
 mod pool;
+mod stream;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
