@@ -5,6 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tokio::sync::Notify;
+
 use crate::config::{AccessFormat, AccessTarget};
 use crate::generation::{Generation, Site};
 use crate::observe::access::Record;
@@ -76,6 +78,9 @@ impl Caller {
 pub trait Trust {
     /// What its requests are judged by now, and the reason if they are all refused.
     fn caller(&self) -> (Rc<Caller>, Option<Reason>);
+
+    /// Told whenever that has been judged anew.
+    fn changes(&self) -> &Notify;
 }
 
 /// How a request finds its connection and the gateway.

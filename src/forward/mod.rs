@@ -13,6 +13,8 @@ mod request;
 mod response;
 mod route;
 mod sending;
+mod tunnel;
+mod upgrade;
 mod watched;
 
 use std::rc::Rc;
@@ -22,7 +24,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Request, Response, Version};
+use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
@@ -38,11 +40,13 @@ pub use caller::{Caller, Entry, Trust};
 pub use headers::client_identity::{ClientIdentityHeaders, TooLong};
 pub use headers::reserved_names;
 pub use reply::Answer;
+pub use tunnel::Tunnel;
 pub use watched::WatchedBody;
 
 use body::{Progress, ResponseBody};
 use recall::Recall;
 use sending::Sending;
+use upgrade::{Bridged, Switched, Wanted};
 
 /// When a client whose request found the gateway overloaded may try again.
 const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
@@ -56,16 +60,20 @@ pub async fn exchange(
     caller: Rc<Caller>,
     trust: Rc<dyn Trust>,
     entry: Entry,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     head_start: Duration,
     on_end: impl FnOnce() + 'static,
 ) -> Result<Response<WatchedBody>, Dropped> {
     let version = request.version();
+    let bridged = Bridged::of(&mut request);
     let exchange = begin(&caller, &request, on_end);
     let since = exchange.started().checked_sub(head_start).unwrap_or(exchange.started());
     let progress = Rc::new(Progress::of(request.body()));
+    let is_bridged = bridged.is_some();
     let replied = match entry {
-        Entry::Fine => reply_to(&caller, trust, &exchange, request, &progress, since).await,
+        Entry::Fine => {
+            reply_to(&caller, trust, &exchange, (request, bridged), &progress, since).await
+        }
         Entry::Lost(reason) => {
             let cause = format!("the connection is not trusted any more: {reason}");
             Err(Denied::new(Answer::NotTrusted(reason), cause))
@@ -83,7 +91,8 @@ pub async fn exchange(
             exchange.ended(Outcome::Dropped);
             return Err(Dropped);
         }
-        replied => answer(&caller, exchange, replied, &progress, version),
+        Ok(Reply::Switched(switched)) => return Ok(switched.response(exchange)),
+        replied => answer(&caller, exchange, replied, &progress, (version, is_bridged)),
     };
     if version < Version::HTTP_2 && !progress.ended.get() {
         // What is left of the request's body is not waited for, so the connection cannot go on; the client
@@ -104,6 +113,8 @@ pub struct Dropped;
 enum Reply<'a> {
     /// The app's response, the connection that it comes from, and how long to wait for the rest.
     OfApp(Response<Incoming>, Lease<RequestBody>, &'a Timeouts),
+    /// The app changes the protocol.
+    Switched(Box<Switched>),
     /// The route's own, and what it is called in the log.
     OfRoute(Response<Bytes>, &'static str),
     /// The connection is closed.
@@ -116,9 +127,9 @@ fn answer(
     exchange: Exchange,
     replied: Result<Reply<'_>, Denied>,
     progress: &Rc<Progress>,
-    version: Version,
+    (version, is_bridged): (Version, bool),
 ) -> Response<(ResponseBody, Duration)> {
-    let (response, code) = match replied {
+    let (mut response, code) = match replied {
         Ok(Reply::OfApp(response, lease, timeouts)) => {
             let (head, incoming) = response.into_parts();
             exchange.responded(head.status);
@@ -128,7 +139,7 @@ fn answer(
             return Response::from_parts(head, (body, idle));
         }
         Ok(Reply::OfRoute(response, code)) => (response, Some(code)),
-        Ok(Reply::Nothing) => (Response::new(Bytes::new()), None),
+        Ok(Reply::Nothing | Reply::Switched(_)) => (Response::new(Bytes::new()), None),
         Err(Denied { answer, cause, is_read, retry_after }) => {
             let (_, code, _) = answer.parts();
             exchange.set_cause(&cause);
@@ -141,6 +152,10 @@ fn answer(
             (response, is_read.then_some(code))
         }
     };
+    if is_bridged && response.status().is_success() {
+        // A configuration may give any answer this status; here the client would take it for a tunnel.
+        *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
+    }
     exchange.responded(response.status());
     if let Some(code) = code {
         exchange.ended(Outcome::Answered(code));
@@ -171,7 +186,7 @@ async fn reply_to<'a>(
     caller: &'a Rc<Caller>,
     trust: Rc<dyn Trust>,
     exchange: &Exchange,
-    request: Request<Incoming>,
+    (request, bridged): (Request<Incoming>, Option<Bridged>),
     progress: &Rc<Progress>,
     since: Instant,
 ) -> Result<Reply<'a>, Denied> {
@@ -218,7 +233,7 @@ async fn reply_to<'a>(
         }
     };
     let authority = host.authority.to_owned();
-    let asked = Asked { authority, path, request, permit, trust, since };
+    let asked = Asked { authority, path, request, bridged, permit, trust, since };
     forward(caller, exchange, route, proxy, asked, progress).await
 }
 
@@ -228,6 +243,8 @@ struct Asked {
     /// The path as its route has judged it; `None` is the path as it came.
     path: Option<String>,
     request: Request<Incoming>,
+    /// Whether it came as a stream that is to be a WebSocket.
+    bridged: Option<Bridged>,
     permit: Permit,
     /// Who asked.
     trust: Rc<dyn Trust>,
@@ -244,10 +261,15 @@ async fn forward<'a>(
     asked: Asked,
     progress: &Rc<Progress>,
 ) -> Result<Reply<'a>, Denied> {
-    let Asked { authority, path, request, permit, trust, since } = asked;
+    let Asked { authority, path, request, bridged, permit, trust, since } = asked;
     let upstream = &proxy.upstream.value;
     // The request as the app gets it.
     let (mut head, incoming) = request.into_parts();
+    if let Some(answer) = outgoing::count_forwards(&mut head) {
+        return Ok(answer);
+    }
+    let mut wanted = Wanted::of(&head, !progress.ended.get(), bridged, &route.upgrades)?;
+    let takes_trailers = outgoing::takes_trailers(&head.headers);
     let recall = Recall::new(Rc::clone(caller), trust, &head);
     let is_http1 = head.version < Version::HTTP_2;
     let path = route::rewritten(route, proxy, path, &head.uri);
@@ -266,6 +288,11 @@ async fn forward<'a>(
         .set(&mut head.headers)
         .map_err(|too_long| Denied::new(Answer::IdentityTooLarge, too_long.to_string()))?;
     outgoing::set_framing(&mut head.headers, &head.method, &incoming);
+    match &mut wanted {
+        Some(wanted) => wanted.ask(&mut head.headers),
+        None if takes_trailers => outgoing::ask_for_trailers(&mut head.headers),
+        None => {}
+    }
     let go_on =
         outgoing::expects_continue(&mut head, &incoming, is_http1).then(CancellationToken::new);
     let expectation = go_on.clone().map(|go_on| {
@@ -287,7 +314,7 @@ async fn forward<'a>(
     let mut request = Request::from_parts(head, body);
     if let Some(go_on) = go_on {
         hyper::ext::on_informational(&mut request, move |response| {
-            if response.status() == http::StatusCode::CONTINUE {
+            if response.status() == StatusCode::CONTINUE {
                 go_on.cancel();
             }
         });
@@ -295,6 +322,14 @@ async fn forward<'a>(
     // Send it, and wait for the head of the response.
     let sending = Sending { caller, exchange, route, upstream, progress, since, recall };
     let (mut response, lease) = sending.send(permit, request).await?;
+    if let Some(wanted) = wanted {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return sending.switch(wanted, response, lease).await;
+        }
+        if wanted.is_bridged() && response.status().is_success() {
+            return Err(sending.invalid("no switch to WebSocket, which was asked for"));
+        }
+    }
     response::check(&mut response).map_err(|cause| sending.invalid(cause))?;
     headers::apply(&proxy.response_headers, response.headers_mut());
     Ok(Reply::OfApp(response, lease, &route.timeouts))

@@ -42,7 +42,7 @@ impl Recall {
         if self.answered.get() {
             return false;
         }
-        match self.judge() {
+        match self.judge("the request waited") {
             Ok(()) => true,
             Err(denied) => {
                 self.denied.replace(Some(denied));
@@ -51,18 +51,29 @@ impl Recall {
         }
     }
 
+    /// Whether an exchange that was sent may go on; the error says why not. Not asked per request, but where the trust
+    /// has changed.
+    pub(super) fn may_go_on(&self) -> Result<(), String> {
+        self.judge("the exchange went on").map_err(|denied| denied.cause)
+    }
+
+    /// Waits until the trust of the connection has been looked at anew.
+    pub(super) fn changed(&self) -> impl Future<Output = ()> {
+        self.trust.changes().notified()
+    }
+
     /// Why it may not.
     pub(super) fn denied(&self) -> Option<Denied> {
         self.denied.take()
     }
 
-    fn judge(&self) -> Result<(), Denied> {
+    fn judge(&self, meanwhile: &str) -> Result<(), Denied> {
         let (now, lost) = self.trust.caller();
         // Headers that name the client are made already; one that has a name no more must not be sent with them.
         let named = self.caller.verdict.unverified();
         let worse = now.verdict.unverified().filter(|reason| named != Some(*reason));
         if let Some(reason) = lost.or(worse) {
-            let cause = format!("while the request waited, the client lost its trust: {reason}");
+            let cause = format!("while {meanwhile}, the client lost its trust: {reason}");
             return Err(Denied::new(Answer::NotTrusted(reason), cause));
         }
         if Rc::ptr_eq(&now, &self.caller) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ::http::header::{CONNECTION, HeaderValue};
+use ::http::header::{CONNECTION, HeaderValue, UPGRADE};
 use ::http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -26,6 +26,7 @@ use crate::tls::TlsStream;
 use super::activity::{Activity, Expiry};
 use super::client_io::ClientIo;
 use super::standing::Standing;
+use super::tunnel;
 use super::worker::Worker;
 
 /// HTTP/2 windows: what one request, and all of one connection together, may send ahead of the app.
@@ -50,16 +51,30 @@ pub(super) async fn serve(
     let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing)));
     let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
     let limits = &site.config.limits;
-    let ended = if http2 {
-        let connection = http2_builder(limits).serve_connection(io, service);
-        drive(connection, &worker, &standing, &activity, &site.config).await
-    } else {
-        let connection = http1_builder(limits).serve_connection(io, service);
-        drive(connection, &worker, &standing, &activity, &site.config).await
-    };
-    if let Err(error) = ended {
-        debug!(%error, "the connection broke");
+    if http2 {
+        let mut builder = http2_builder(limits);
+        if site.config.routes.iter().any(|route| route.value.takes_websocket()) {
+            builder.enable_connect_protocol();
+        }
+        let mut connection = builder.serve_connection(io, service);
+        drive(&mut connection, &worker, &standing, &activity, &site.config).await;
+        return;
     }
+    let mut connection = http1_builder(limits).serve_connection(io, service);
+    let end = drive(&mut connection, &worker, &standing, &activity, &site.config).await;
+    if end == End::OfHttp && activity.has_seen_upgrade() {
+        let parts = connection.into_parts();
+        tunnel::go_on(&worker, &standing, &activity, parts.io.into_inner(), parts.read_buf).await;
+    }
+}
+
+/// How an HTTP connection ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// By the rules of HTTP, which closes it unless the protocol has changed.
+    OfHttp,
+    /// It broke, or was left.
+    OfAll,
 }
 
 /// Every request of a connection goes through here.
@@ -74,7 +89,11 @@ fn service(
     let head_start = Cell::new(shaken);
     service_fn(move |request: Request<Incoming>| {
         activity.begun();
-        let (worker, ended) = (Rc::clone(&worker), Rc::clone(&activity));
+        if request.headers().contains_key(UPGRADE) {
+            activity.saw_upgrade();
+        }
+        let (worker, activity) = (Rc::clone(&worker), Rc::clone(&activity));
+        let ended = Rc::clone(&activity);
         let is_http1 = request.version() < Version::HTTP_2;
         let (caller, lost) = standing.caller();
         let most = caller.site.config.limits.requests_per_connection_max;
@@ -94,6 +113,10 @@ fn service(
         });
         async move {
             let mut response = exchange.await?;
+            if let Some(tunnel) = response.body_mut().take_tunnel() {
+                activity.switch(tunnel);
+                return Ok(response);
+            }
             if is_http1 && (is_last || worker.draining.get().is_some()) {
                 let headers = response.headers_mut();
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -163,7 +186,7 @@ impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor 
 }
 
 /// What the driver needs of both kinds of HTTP connection.
-trait HttpConnection: Future<Output = hyper::Result<()>> {
+trait HttpConnection: Future<Output = hyper::Result<()>> + Unpin {
     /// Finish what runs, begin nothing new.
     fn wind_down(self: Pin<&mut Self>);
 }
@@ -193,15 +216,15 @@ where
 
 /// Runs an HTTP connection to its end: under its deadlines, under the trust in force, and until told to drain.
 async fn drive(
-    connection: impl HttpConnection,
+    connection: &mut impl HttpConnection,
     worker: &Worker,
     standing: &Standing,
     activity: &Activity,
     site: &config::Site,
-) -> hyper::Result<()> {
+) -> End {
     let timeouts = &site.timeouts;
     let most = site.limits.requests_per_connection_max;
-    let mut connection = pin!(connection);
+    let mut connection = Pin::new(connection);
     let entry = worker.roster.entry();
     let mut winding_down = None;
     let mut timer = pin!(sleep_until(Instant::now() + timeouts.idle_timeout));
@@ -209,8 +232,8 @@ async fn drive(
         entry.enter(cx);
         loop {
             if winding_down.is_none() && is_to_end(worker, standing, activity, most) {
-                if let Poll::Ready(ended) = look_last(connection.as_mut(), activity, cx) {
-                    return Poll::Ready(ended);
+                if let Poll::Ready(end) = look_last(connection.as_mut(), activity, cx) {
+                    return Poll::Ready(end);
                 }
                 if is_to_end(worker, standing, activity, most) {
                     connection.as_mut().wind_down();
@@ -218,7 +241,7 @@ async fn drive(
                 }
             }
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-                return Poll::Ready(ended);
+                return Poll::Ready(end(ended));
             }
             let draining = worker.draining.get().map(|since| (since, worker.drain_grace()));
             let deadline = match (activity.deadline(timeouts, draining), winding_down) {
@@ -249,8 +272,8 @@ async fn drive(
                 // The next turn asks how the connection stands now.
                 Expiry::Trust => standing.rings(),
                 Expiry::Idle if winding_down.is_none() => {
-                    if let Poll::Ready(ended) = look_last(connection.as_mut(), activity, cx) {
-                        return Poll::Ready(ended);
+                    if let Poll::Ready(end) = look_last(connection.as_mut(), activity, cx) {
+                        return Poll::Ready(end);
                     }
                     if activity.is_reading_head() {
                         continue;
@@ -261,7 +284,7 @@ async fn drive(
                 // Whoever does not finish, does not read, or does not leave is left.
                 Expiry::Idle | Expiry::Head | Expiry::Write => {
                     debug!(?expiry, "a connection ran out of time");
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(End::OfAll);
                 }
             }
         }
@@ -274,11 +297,21 @@ fn look_last(
     connection: Pin<&mut impl HttpConnection>,
     activity: &Activity,
     cx: &mut Context<'_>,
-) -> Poll<hyper::Result<()>> {
+) -> Poll<End> {
     activity.look_last(true);
     let polled = connection.poll(cx);
     activity.look_last(false);
-    polled
+    polled.map(end)
+}
+
+fn end(ended: hyper::Result<()>) -> End {
+    match ended {
+        Ok(()) => End::OfHttp,
+        Err(error) => {
+            debug!(%error, "the connection broke");
+            End::OfAll
+        }
+    }
 }
 
 /// Whether a connection must not begin anything new.

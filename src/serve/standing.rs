@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::forward::{Caller, ClientIdentityHeaders, Trust};
@@ -59,6 +60,8 @@ pub(super) struct Standing {
     expires: Cell<Option<Instant>>,
     /// Why it is lost.
     lost: Cell<Option<Reason>>,
+    /// Told whenever it has been judged anew.
+    changes: Notify,
 }
 
 impl Standing {
@@ -82,6 +85,7 @@ impl Standing {
             valid_until: Cell::new(valid_until),
             expires: Cell::new(expiry(valid_until)),
             lost: Cell::new(None),
+            changes: Notify::new(),
         }
     }
 
@@ -148,6 +152,7 @@ impl Standing {
                 self.expires.set(None);
             }
         }
+        self.changes.notify_waiters();
     }
 }
 
@@ -155,6 +160,10 @@ impl Trust for Standing {
     fn caller(&self) -> (Rc<Caller>, Option<Reason>) {
         self.check();
         (Rc::clone(&self.caller.borrow()), self.lost.get())
+    }
+
+    fn changes(&self) -> &Notify {
+        &self.changes
     }
 }
 
