@@ -15,6 +15,7 @@ use crate::observe::{AccessLine, AccessLog, RequestId};
 use crate::policy::{Rates, Reason, Verdict};
 use crate::upstream::Upstreams;
 
+use super::recall::Recall;
 use super::reply::Answer;
 use super::{ClientIdentityHeaders, RequestBody};
 
@@ -78,6 +79,9 @@ impl Caller {
 pub trait Trust {
     /// What its requests are judged by now, and the reason if they are all refused.
     fn caller(&self) -> (Rc<Caller>, Option<Reason>);
+
+    /// Takes note of an exchange that begins to be under way, and is to end in time if the trust is lost.
+    fn begins(&self, exchange: &Rc<Recall>);
 
     /// Told whenever that has been judged anew.
     fn changes(&self) -> &Notify;

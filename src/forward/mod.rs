@@ -24,7 +24,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
@@ -39,12 +39,12 @@ pub use body::{BodyError, RequestBody};
 pub use caller::{Caller, Entry, Trust};
 pub use headers::client_identity::{ClientIdentityHeaders, TooLong};
 pub use headers::reserved_names;
+pub use recall::Recall;
 pub use reply::Answer;
 pub use tunnel::Tunnel;
 pub use watched::WatchedBody;
 
 use body::{Progress, ResponseBody};
-use recall::Recall;
 use sending::Sending;
 use upgrade::{Bridged, Switched, Wanted};
 
@@ -65,11 +65,11 @@ pub async fn exchange(
     on_end: impl FnOnce() + 'static,
 ) -> Result<Response<WatchedBody>, Dropped> {
     let version = request.version();
+    let is_connect = *request.method() == Method::CONNECT;
     let bridged = Bridged::of(&mut request);
     let exchange = begin(&caller, &request, on_end);
     let since = exchange.started().checked_sub(head_start).unwrap_or(exchange.started());
     let progress = Rc::new(Progress::of(request.body()));
-    let is_bridged = bridged.is_some();
     let replied = match entry {
         Entry::Fine => {
             reply_to(&caller, trust, &exchange, (request, bridged), &progress, since).await
@@ -92,7 +92,7 @@ pub async fn exchange(
             return Err(Dropped);
         }
         Ok(Reply::Switched(switched)) => return Ok(switched.response(exchange)),
-        replied => answer(&caller, exchange, replied, &progress, (version, is_bridged)),
+        replied => answer(&caller, exchange, replied, &progress, (version, is_connect)),
     };
     if version < Version::HTTP_2 && !progress.ended.get() {
         // What is left of the request's body is not waited for, so the connection cannot go on; the client
@@ -111,8 +111,8 @@ pub struct Dropped;
 
 /// What a route makes of a request.
 enum Reply<'a> {
-    /// The app's response, the connection that it comes from, and how long to wait for the rest.
-    OfApp(Response<Incoming>, Lease<RequestBody>, &'a Timeouts),
+    /// The app's response, the connection that it comes from, whether it may last, and how long to wait for the rest.
+    OfApp(Response<Incoming>, Lease<RequestBody>, Rc<Recall>, &'a Timeouts),
     /// The app changes the protocol.
     Switched(Box<Switched>),
     /// The route's own, and what it is called in the log.
@@ -127,23 +127,28 @@ fn answer(
     exchange: Exchange,
     replied: Result<Reply<'_>, Denied>,
     progress: &Rc<Progress>,
-    (version, is_bridged): (Version, bool),
+    (version, is_connect): (Version, bool),
 ) -> Response<(ResponseBody, Duration)> {
-    let (mut response, code) = match replied {
-        Ok(Reply::OfApp(response, lease, timeouts)) => {
+    let (response, code) = match replied {
+        Ok(Reply::OfApp(response, lease, recall, timeouts)) => {
             let (head, incoming) = response.into_parts();
             exchange.responded(head.status);
-            let (idle, limit) = (timeouts.body_idle_timeout, timeouts.exchange_timeout);
-            let body =
-                ResponseBody::upstream(exchange, incoming, lease, Rc::clone(progress), idle, limit);
+            let idle = timeouts.body_idle_timeout;
+            let waits = (idle, timeouts.exchange_timeout);
+            let progress = Rc::clone(progress);
+            let body = ResponseBody::upstream(exchange, incoming, lease, recall, progress, waits);
             return Response::from_parts(head, (body, idle));
         }
         Ok(Reply::OfRoute(response, code)) => (response, Some(code)),
         Ok(Reply::Nothing | Reply::Switched(_)) => (Response::new(Bytes::new()), None),
         Err(Denied { answer, cause, is_read, retry_after }) => {
-            let (_, code, _) = answer.parts();
+            let (own, code, _) = answer.parts();
             exchange.set_cause(&cause);
             let mut response = answer.response(exchange.id(), &caller.site.config.answers, version);
+            if is_connect {
+                // A configuration may give all answers the status 200; here the client would take it for a tunnel.
+                *response.status_mut() = own;
+            }
             if let Some(wait) = retry_after {
                 // Whole seconds (RFC 9110 section 10.2.3), and none too few.
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -152,10 +157,6 @@ fn answer(
             (response, is_read.then_some(code))
         }
     };
-    if is_bridged && response.status().is_success() {
-        // A configuration may give any answer this status; here the client would take it for a tunnel.
-        *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
-    }
     exchange.responded(response.status());
     if let Some(code) = code {
         exchange.ended(Outcome::Answered(code));
@@ -227,6 +228,10 @@ async fn reply_to<'a>(
     }
     let proxy = match &route.action {
         Action::Proxy(proxy) => proxy,
+        _ if bridged.is_some() => {
+            let cause = "the route answers by itself, and speaks no other protocol";
+            return Err(Denied::new(Answer::ProtocolNotServed, cause));
+        }
         own => {
             let target = route::target(path.as_deref(), request.uri());
             return route::reply(own, exchange.id(), host.name, &target);
@@ -332,7 +337,8 @@ async fn forward<'a>(
     }
     response::check(&mut response).map_err(|cause| sending.invalid(cause))?;
     headers::apply(&proxy.response_headers, response.headers_mut());
-    Ok(Reply::OfApp(response, lease, &route.timeouts))
+    let recall = Rc::clone(&sending.recall);
+    Ok(Reply::OfApp(response, lease, recall, &route.timeouts))
 }
 
 /// Why a host is answered with 421, and what would have been right.

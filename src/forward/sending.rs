@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::config::{Balance, Endpoint, HashKey, Retry, Route, Upstream};
-use crate::observe::{Chosen, Exchange};
+use crate::observe::{Chosen, Exchange, Outcome};
 use crate::policy::Permit;
 use crate::upstream::{Call, Failure, Lease, Options, SendError};
 
@@ -35,6 +35,14 @@ pub(super) struct Sending<'a> {
     /// Since when the caller waits: longer than the exchange lasts, where it had to shake hands first.
     pub(super) since: Instant,
     pub(super) recall: Rc<Recall>,
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        if let Some(cause) = self.recall.cut_by() {
+            self.exchange.ended(Outcome::Truncated(cause));
+        }
+    }
 }
 
 impl Sending<'_> {

@@ -48,6 +48,7 @@ impl Tunnel {
         let Self { exchange, mut app, lease, recall, idle } = self;
         let flow =
             Flow { exchange, moved: Cell::new(Instant::now()), is_app_broken: Cell::new(false) };
+        recall.minds_itself();
         let said = app.take_ahead();
         let mut of_client = Side { stream: client, ahead, flow: &flow, is_app: false };
         let mut of_app = Side { stream: &mut app, ahead: said, flow: &flow, is_app: true };

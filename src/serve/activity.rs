@@ -20,6 +20,8 @@ pub(super) enum Expiry {
     Write,
     /// What was verified holds no longer than this.
     Trust,
+    /// An exchange that does not end though its client is not trusted any more.
+    Untrusted,
 }
 
 pub(super) struct Activity {

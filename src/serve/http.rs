@@ -227,10 +227,25 @@ async fn drive(
     let mut connection = Pin::new(connection);
     let entry = worker.roster.entry();
     let mut winding_down = None;
+    let mut judgements = standing.judgements();
+    // Until when what runs may finish, though its client may not do it any more.
+    let mut untrusted = None;
     let mut timer = pin!(sleep_until(Instant::now() + timeouts.idle_timeout));
     poll_fn(|cx| {
         entry.enter(cx);
         loop {
+            let holds = standing.holds();
+            if untrusted.is_none() && judgements != standing.judgements() {
+                judgements = standing.judgements();
+                if !holds || standing.is_outlasted() {
+                    let end = Instant::now() + timeouts.untrusted_exchange_timeout;
+                    untrusted = Some((end, Expiry::Untrusted));
+                    if holds {
+                        connection.as_mut().wind_down();
+                        winding_down = Some(Instant::now());
+                    }
+                }
+            }
             if winding_down.is_none() && is_to_end(worker, standing, activity, most) {
                 if let Poll::Ready(end) = look_last(connection.as_mut(), activity, cx) {
                     return Poll::Ready(end);
@@ -252,8 +267,8 @@ async fn drive(
                 (deadline, _) => deadline,
             };
             let trust = standing.expires().map(|at| (at, Expiry::Trust));
-            let Some((at, expiry)) = deadline.into_iter().chain(trust).min_by_key(|(at, _)| *at)
-            else {
+            let ends = [deadline, trust, untrusted].into_iter().flatten();
+            let Some((at, expiry)) = ends.min_by_key(|(at, _)| *at) else {
                 return Poll::Pending;
             };
             // The timer is moved only when it would ring too late, or has rung too early: a connection
@@ -280,6 +295,11 @@ async fn drive(
                     }
                     connection.as_mut().wind_down();
                     winding_down = Some(Instant::now());
+                }
+                Expiry::Untrusted => {
+                    standing.cut();
+                    debug!(?expiry, "a connection ran out of time");
+                    return Poll::Ready(End::OfAll);
                 }
                 // Whoever does not finish, does not read, or does not leave is left.
                 Expiry::Idle | Expiry::Head | Expiry::Write => {

@@ -7,7 +7,7 @@
 //! Asking costs three comparisons of integers.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::forward::{Caller, ClientIdentityHeaders, Trust};
+use crate::forward::{Caller, ClientIdentityHeaders, Recall, Trust};
 use crate::generation::{Generation, Site};
 use crate::observe::ConnectionFacts;
 use crate::policy::{LetIn, Reason, Refusal, Verdict};
@@ -62,6 +62,10 @@ pub(super) struct Standing {
     lost: Cell<Option<Reason>>,
     /// Told whenever it has been judged anew.
     changes: Notify,
+    /// How often it has been.
+    judgements: Cell<u64>,
+    /// The exchanges that are under way, and some that have ended.
+    exchanges: RefCell<Vec<Weak<Recall>>>,
 }
 
 impl Standing {
@@ -86,6 +90,8 @@ impl Standing {
             expires: Cell::new(expiry(valid_until)),
             lost: Cell::new(None),
             changes: Notify::new(),
+            judgements: Cell::new(0),
+            exchanges: RefCell::default(),
         }
     }
 
@@ -152,7 +158,26 @@ impl Standing {
                 self.expires.set(None);
             }
         }
+        self.judgements.set(self.judgements.get() + 1);
         self.changes.notify_waiters();
+    }
+
+    /// How often it has been judged anew: only then can an exchange have lost what it began under.
+    pub(super) fn judgements(&self) -> u64 {
+        self.judgements.get()
+    }
+
+    /// Whether an exchange goes on that may not.
+    pub(super) fn is_outlasted(&self) -> bool {
+        let exchanges = self.exchanges.borrow();
+        exchanges.iter().filter_map(Weak::upgrade).any(|exchange| exchange.outlasts_its_trust())
+    }
+
+    /// Notes of such exchanges that they are broken off.
+    pub(super) fn cut(&self) {
+        for exchange in self.exchanges.borrow().iter().filter_map(Weak::upgrade) {
+            exchange.cut();
+        }
     }
 }
 
@@ -160,6 +185,16 @@ impl Trust for Standing {
     fn caller(&self) -> (Rc<Caller>, Option<Reason>) {
         self.check();
         (Rc::clone(&self.caller.borrow()), self.lost.get())
+    }
+
+    fn begins(&self, exchange: &Rc<Recall>) {
+        let mut exchanges = self.exchanges.borrow_mut();
+        // On HTTP/1.1 that is all of them; on HTTP/2 others may have ended before.
+        while exchanges.pop_if(|exchange| exchange.strong_count() == 0).is_some() {}
+        if exchanges.len() == exchanges.capacity() {
+            exchanges.retain(|exchange| exchange.strong_count() > 0);
+        }
+        exchanges.push(Rc::downgrade(exchange));
     }
 
     fn changes(&self) -> &Notify {
