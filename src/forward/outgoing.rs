@@ -65,8 +65,8 @@ pub(super) fn set_framing(headers: &mut HeaderMap, method: &Method, body: &Incom
     }
 }
 
-/// Counts a request on that says how far it may go (RFC 9110 section 7.6.2): where that is no further than here, this is
-/// the answer. Other methods than OPTIONS, and what is no number, go on as they are; TRACE goes nowhere.
+/// Counts a request on that says how far it may go (RFC 9110 section 7.6.2): where that is no further than here, this
+/// is the answer. Other methods than OPTIONS, and what is no number, go on as they are; TRACE goes nowhere.
 pub(super) fn count_forwards(head: &mut Parts) -> Option<Reply<'static>> {
     if head.method != Method::OPTIONS {
         return None;

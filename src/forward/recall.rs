@@ -1,6 +1,7 @@
 //! Whether a request may still be sent, and its exchange go on. One that waits, because its app restarts or has no
-//! connection free, was judged when it came; what it is sent under is the trust of that moment. And nobody does what its
-//! caller was told had failed. One that was sent is asked for whenever the trust has changed: it may finish, and not last.
+//! connection free, was judged when it came; what it is sent under is the trust of that moment. And nobody does what
+//! its caller was told had failed. One that was sent is judged again when the trust has changed: it may finish, but
+//! not last.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
