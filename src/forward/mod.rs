@@ -329,7 +329,9 @@ async fn forward<'a>(
     let (mut response, lease) = sending.send(permit, request).await?;
     if let Some(wanted) = wanted {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return sending.switch(wanted, response, lease).await;
+            let mut switched = sending.switch(wanted, response, lease).await?;
+            headers::apply(&proxy.response_headers, switched.headers_mut());
+            return Ok(Reply::Switched(Box::new(switched)));
         }
         if wanted.is_bridged() && response.status().is_success() {
             return Err(sending.invalid("no switch to WebSocket, which was asked for"));

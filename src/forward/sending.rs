@@ -20,7 +20,7 @@ use super::deadlines::Deadlines;
 use super::recall::Recall;
 use super::reply::Answer;
 use super::upgrade::{Switched, Wanted};
-use super::{Caller, Denied, Reply};
+use super::{Caller, Denied};
 
 /// What of a caller's time is kept for the way of the answer: a tenth, and at least this.
 const MARGIN_MIN: Duration = Duration::from_millis(50);
@@ -91,19 +91,19 @@ impl Sending<'_> {
     }
 
     /// The app changes the protocol, as it was asked to.
-    pub(super) async fn switch<'r>(
+    pub(super) async fn switch(
         &self,
         wanted: Wanted,
         mut response: Response<Incoming>,
         mut lease: Lease<RequestBody>,
-    ) -> Result<Reply<'r>, Denied> {
+    ) -> Result<Switched, Denied> {
         wanted.take(&mut response).map_err(|cause| self.invalid(cause))?;
         let head = response.map(drop);
         let Some(app) = lease.upgraded().await else {
             return Err(self.invalid("a switch of protocols, and then the end of the connection"));
         };
         let (recall, idle) = (Rc::clone(&self.recall), self.route.timeouts.tunnel_idle_timeout);
-        Ok(Reply::Switched(Box::new(Switched { wanted, head, app, lease, recall, idle })))
+        Ok(Switched { wanted, head, app, lease, recall, idle })
     }
 
     /// The app answered, with what cannot be passed on.

@@ -75,6 +75,9 @@ impl Wanted {
             let bridged = Some((on_upgrade, HeaderValue::from_static("")));
             return Ok(Some(Self { protocol, bridged }));
         }
+        if !head.headers.contains_key(header::UPGRADE) {
+            return Ok(None);
+        }
         // Behind a body that is still on its way, nobody can tell where the new protocol begins.
         if head.version != Version::HTTP_11 || has_body || !is_named_for_this_hop(&head.headers) {
             return Ok(None);
@@ -154,6 +157,11 @@ pub(super) struct Switched {
 }
 
 impl Switched {
+    /// The headers of the response.
+    pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.head.headers_mut()
+    }
+
     /// The response that tells the client, with what follows it.
     pub(super) fn response(self, exchange: Exchange) -> Response<WatchedBody> {
         let Self { wanted, head, app, lease, recall, idle } = self;

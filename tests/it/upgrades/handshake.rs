@@ -185,7 +185,7 @@ fn an_app_that_does_not_switch_answers_as_ever_and_http_goes_on() {
         while let Ok(Some(request)) = talk.request() {
             match request.one("upgrade") {
                 Some(_) => {
-                    talk.say("HTTP/1.1 426 Upgrade Required\r\ncontent-length: 3\r\n\r\nno!")
+                    talk.say("HTTP/1.1 426 Upgrade Required\r\ncontent-length: 3\r\n\r\nno!");
                 }
                 None => talk.say(OK),
             }
@@ -199,7 +199,7 @@ fn an_app_that_does_not_switch_answers_as_ever_and_http_goes_on() {
         assert_eq!(client.get("/next").body, b"ok");
     }
     // Asked in one go: the second is a request of its own, judged as one.
-    client.send(handshake("/") + &format!("GET /x HTTP/1.1\r\nHost: other.example\r\n\r\n"));
+    client.send(handshake("/") + "GET /x HTTP/1.1\r\nHost: other.example\r\n\r\n");
     assert_eq!(client.response().status(), 426);
     assert_eq!(client.response().status(), 421);
     // The end is as clean as that of any connection.

@@ -1,16 +1,20 @@
 //! WebSocket over HTTP/2 (RFC 8441): a stream of its own, which the app meets as WebSocket over HTTP/1.1.
 
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
 use hyper::Request;
 use hyper::ext::Protocol;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::support::PATIENCE;
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::h2::{Body, H2, empty};
 use crate::support::message::SITE;
 use crate::support::upstream::{OK, Upstream};
 
-use super::stage::{app, echo, switch};
+use super::stage::{IN_FLIGHT_MAX, WHILE, app, echo, switch};
 
 /// A connection whose client knows what the gateway can do.
 pub fn connect(gateway: &Gateway) -> H2 {
@@ -232,4 +236,20 @@ fn a_stream_that_is_given_up_ends_the_tunnel() {
         }
     });
     assert_eq!(client.get("/").body, "ok");
+}
+
+#[test]
+fn a_client_that_takes_no_more_makes_the_app_wait() {
+    let (tell, taken) = channel();
+    let tell = Mutex::new(tell);
+    let app = app(move |talk| {
+        let taken = talk.push(268_435_456, WHILE);
+        _ = tell.lock().unwrap().send(taken);
+    });
+    let gateway = Gateway::before(&app);
+    let mut client = connect(&gateway);
+    let stream = open(&mut client);
+    let taken = taken.recv_timeout(PATIENCE).unwrap();
+    assert!(taken < IN_FLIGHT_MAX, "{taken}");
+    drop(stream);
 }

@@ -1,5 +1,7 @@
 //! Apps that change the protocol, and clients that ask for it.
 
+use std::time::Duration;
+
 use crate::support::client::Client;
 use crate::support::gateway::Gateway;
 use crate::support::message::{Message, SITE};
@@ -8,6 +10,12 @@ use crate::support::upstream::{OK, Talk, Upstream};
 /// The key of the example in RFC 6455, and what accepts it.
 pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// What may be on its way at most, in the kernel's socket buffers for the most part.
+pub const IN_FLIGHT_MAX: usize = 40 * 1024 * 1024;
+
+/// How long a side that takes nothing is observed.
+pub const WHILE: Duration = Duration::from_millis(400);
 
 /// What a client of WebSocket says first.
 pub fn handshake(path: &str) -> String {

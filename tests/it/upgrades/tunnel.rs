@@ -12,13 +12,7 @@ use crate::support::client::{Client, End};
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::upstream::Talk;
 
-use super::stage::{app, echo, handshake, is_echoed, open};
-
-/// What may be on its way at most, in the kernel's socket buffers for the most part.
-const IN_FLIGHT_MAX: usize = 40 * 1024 * 1024;
-
-/// How long a side that takes nothing is observed.
-const WHILE: Duration = Duration::from_millis(400);
+use super::stage::{IN_FLIGHT_MAX, WHILE, app, echo, handshake, is_echoed, open};
 
 /// Says goodbye, and listens on.
 fn half_close(client: &mut Client) {
