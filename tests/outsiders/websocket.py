@@ -1,20 +1,28 @@
-"""WebSocket by Python's `websockets`, at both ends.
+"""WebSocket by Python's `websockets` at both ends, and by its `h2` between.
 
-    websocket.py WHEEL app            serves on a free port, and says which, until standard input ends
-    websocket.py WHEEL client PORT    talks to it through the gateway, and says in JSON what came of it
+    websocket.py WHEELS app             serves on a free port, and says which, until standard input ends
+    websocket.py WHEELS client PORT     talks to it through the gateway, and says in JSON what came of it
+    websocket.py WHEELS client2 PORT    the same over HTTP/2 (RFC 8441)
 """
 
 import asyncio
 import contextlib
+import glob
 import json
+import socket
 import ssl
 import sys
 
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = glob.glob(sys.argv[1] + "/*.whl")
 
+import h2.config  # noqa: E402
+import h2.connection  # noqa: E402
+import h2.events  # noqa: E402
+import h2.settings  # noqa: E402
 from websockets.asyncio.client import connect  # noqa: E402
 from websockets.asyncio.server import serve  # noqa: E402
 from websockets.exceptions import ConnectionClosed, InvalidStatus  # noqa: E402
+from websockets.protocol import CLIENT, OPEN, Protocol  # noqa: E402
 
 HOST = "www.example.com"
 LARGE = bytes(range(256)) * 40_000
@@ -43,11 +51,14 @@ async def app():
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
-def call(path):
+def tls():
     context = ssl.create_default_context(cafile="server-ca.crt")
     context.load_cert_chain("client.crt", "client.key")
-    port = int(sys.argv[3])
-    where = {"host": "127.0.0.1", "port": port, "ssl": context, "proxy": None}
+    return context
+
+
+def call(path):
+    where = {"host": "127.0.0.1", "port": int(sys.argv[3]), "ssl": tls(), "proxy": None}
     return connect(f"wss://{HOST}{path}", max_size=None, subprotocols=["chat"], **where)
 
 
@@ -86,4 +97,94 @@ async def client():
     print(json.dumps(said))
 
 
-asyncio.run(app() if sys.argv[2] == "app" else client())
+class Http2:
+    """One connection; frames of WebSocket travel as the data of a stream."""
+
+    def __init__(self):
+        context = tls()
+        context.set_alpn_protocols(["h2"])
+        plain = socket.create_connection(("127.0.0.1", int(sys.argv[3])), timeout=20)
+        self.socket = context.wrap_socket(plain, server_hostname=HOST)
+        self.state = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
+        self.state.initiate_connection()
+        self.status, self.protocols, self.ended, self.settled = {}, {}, set(), False
+        self.flush()
+        while not self.settled:
+            self.read()
+
+    def flush(self):
+        self.socket.sendall(self.state.data_to_send())
+
+    def read(self):
+        for event in self.state.receive_data(self.socket.recv(65536)):
+            if isinstance(event, h2.events.RemoteSettingsChanged):
+                self.settled = True
+            elif isinstance(event, h2.events.ResponseReceived):
+                self.status[event.stream_id] = int(dict(event.headers)[":status"])
+            elif isinstance(event, h2.events.DataReceived):
+                self.state.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                if event.stream_id in self.protocols:
+                    self.protocols[event.stream_id].receive_data(event.data)
+            elif isinstance(event, h2.events.StreamEnded):
+                self.ended.add(event.stream_id)
+        self.flush()
+
+    def ask(self, path):
+        stream = self.state.get_next_available_stream_id()
+        head = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":authority", HOST)]
+        head += [(":path", path), ("sec-websocket-version", "13"), ("sec-websocket-protocol", "chat")]
+        self.state.send_headers(stream, head)
+        self.flush()
+        while stream not in self.status:
+            self.read()
+        self.protocols[stream] = Protocol(CLIENT, state=OPEN, max_size=None)
+        return stream
+
+    def send(self, stream):
+        for data in self.protocols[stream].data_to_send():
+            while data:
+                size = self.state.local_flow_control_window(stream)
+                size = min(size, self.state.max_outbound_frame_size, len(data))
+                if size:
+                    self.state.send_data(stream, data[:size])
+                    self.flush()
+                    data = data[size:]
+                else:
+                    self.read()
+
+    def message(self, stream):
+        """The next message, or the close that came instead."""
+        whole = b""
+        while True:
+            for frame in self.protocols[stream].events_received():
+                whole += bytes(frame.data)
+                if frame.fin:
+                    return whole
+            self.read()
+
+
+def client2():
+    connection = Http2()
+    said = {"can": connection.state.remote_settings.enable_connect_protocol}
+    streams = [connection.ask("/echo") for _ in range(8)]
+    said["status"] = sorted({connection.status[stream] for stream in streams})
+    for stream in streams:
+        connection.protocols[stream].send_binary(LARGE[: 300_000 + stream])
+        connection.send(stream)
+    said["large"] = [connection.message(stream) == LARGE[: 300_000 + stream] for stream in streams].count(True)
+    for stream in streams:
+        connection.protocols[stream].send_close(1000, "bye")
+        connection.send(stream)
+    while not connection.ended.issuperset(streams):
+        connection.read()
+    said["closed"] = sorted({connection.protocols[stream].close_rcvd.code for stream in streams})
+    stream = connection.ask("/identity")
+    said["identity"] = connection.message(stream).decode()
+    said["refused"] = connection.status[connection.ask("/refused")]
+    print(json.dumps(said))
+
+
+if sys.argv[2] == "client2":
+    client2()
+else:
+    asyncio.run(app() if sys.argv[2] == "app" else client())

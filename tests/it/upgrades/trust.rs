@@ -1,6 +1,7 @@
 //! Tunnels and endless responses under the trust in force: whoever loses it loses them, the one within a second, the
 //! other after a while. And a drain waits for them no longer than it waits for anything.
 
+use std::io::ErrorKind;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -21,8 +22,8 @@ use crate::support::upstream::{OK, Upstream};
 use super::http2;
 use super::stage::{echo, handshake, is_echoed, open};
 
-/// Within this a tunnel is closed whose client is not trusted any more.
-const SOON: Duration = Duration::from_secs(1);
+/// Within this a tunnel is closed whose client is not trusted any more: a second, and what a busy machine adds to it.
+const SOON: Duration = Duration::from_secs(5);
 
 fn exchange_the_ca(gateway: &Gateway) {
     gateway.pki.write_site(SITE, &Authority::root("Next CA").unwrap());
@@ -93,7 +94,7 @@ fn a_tunnel_ends_when_its_certificate_runs_out() {
     let app = echo();
     let gateway = Gateway::before(&app);
     let client_ca = &gateway.pki.client_ca;
-    let short = client_ca.client("short").valid(unix_now() - 60..unix_now() + 2).issue().unwrap();
+    let short = client_ca.client("short").valid(unix_now() - 60..unix_now() + 4).issue().unwrap();
     let caller = gateway.caller().presenting(Credentials::of(&short));
     let mut client = caller.connect();
     client.send(handshake("/"));
@@ -261,6 +262,7 @@ fn an_endless_response_goes_on_while_its_client_is_trusted() {
     let mut client = listen(&gateway);
     gateway.replace("", "");
     client.set_patience(Duration::from_millis(900));
-    assert!(client.reader.some().is_err(), "nothing comes");
+    let kind = client.reader.some().unwrap_err().kind();
+    assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{kind}");
     assert!(ended.try_recv().is_err());
 }
