@@ -83,6 +83,9 @@ pub trait Trust {
     /// Takes note of an exchange that begins to be under way, and is to end in time if the trust is lost.
     fn begins(&self, exchange: &Rc<Recall>);
 
+    /// One of them has ended.
+    fn ends(&self);
+
     /// Told whenever that has been judged anew.
     fn changes(&self) -> &Notify;
 }

@@ -30,6 +30,12 @@ pub struct Recall {
     cut: RefCell<Option<String>>,
 }
 
+impl Drop for Recall {
+    fn drop(&mut self) {
+        self.trust.ends();
+    }
+}
+
 impl Recall {
     /// Of a request as it came.
     pub(super) fn new(caller: Rc<Caller>, trust: Rc<dyn Trust>, head: &Parts) -> Rc<Self> {

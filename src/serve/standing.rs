@@ -189,12 +189,17 @@ impl Trust for Standing {
 
     fn begins(&self, exchange: &Rc<Recall>) {
         let mut exchanges = self.exchanges.borrow_mut();
-        // On HTTP/1.1 that is all of them; on HTTP/2 others may have ended before.
-        while exchanges.pop_if(|exchange| exchange.strong_count() == 0).is_some() {}
         if exchanges.len() == exchanges.capacity() {
             exchanges.retain(|exchange| exchange.strong_count() > 0);
         }
         exchanges.push(Rc::downgrade(exchange));
+    }
+
+    fn ends(&self) {
+        // On HTTP/1.1 that leaves none. On HTTP/2 those before one that goes on stay until the list is full.
+        if let Ok(mut exchanges) = self.exchanges.try_borrow_mut() {
+            while exchanges.pop_if(|exchange| exchange.strong_count() == 0).is_some() {}
+        }
     }
 
     fn changes(&self) -> &Notify {
