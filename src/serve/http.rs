@@ -296,13 +296,13 @@ async fn drive(
                     connection.as_mut().wind_down();
                     winding_down = Some(Instant::now());
                 }
-                Expiry::Untrusted => {
-                    standing.cut();
-                    debug!(?expiry, "a connection ran out of time");
-                    return Poll::Ready(End::OfAll);
+                // What may not go on has ended, and the others may.
+                Expiry::Untrusted if standing.holds() && !standing.is_outlasted() => {
+                    untrusted = None;
                 }
                 // Whoever does not finish, does not read, or does not leave is left.
-                Expiry::Idle | Expiry::Head | Expiry::Write => {
+                Expiry::Idle | Expiry::Head | Expiry::Write | Expiry::Untrusted => {
+                    standing.cut();
                     debug!(?expiry, "a connection ran out of time");
                     return Poll::Ready(End::OfAll);
                 }

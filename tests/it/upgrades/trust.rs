@@ -10,6 +10,7 @@ use http_body_util::BodyExt as _;
 use mtls_gateway::pki::Authority;
 use mtls_gateway::process::unix_now;
 use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
 
 use crate::support::PATIENCE;
 use crate::support::client::{Client, End};
@@ -265,4 +266,49 @@ fn an_endless_response_goes_on_while_its_client_is_trusted() {
     let kind = client.reader.some().unwrap_err().kind();
     assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{kind}");
     assert!(ended.try_recv().is_err());
+}
+
+#[test]
+fn what_runs_beside_a_request_that_ended_in_time_goes_on() {
+    let (go_on, gate) = channel::<()>();
+    let (tell, asked) = channel();
+    let (tell, gate) = (Mutex::new(tell), Mutex::new(gate));
+    let app = Upstream::scripted(move |talk| {
+        let request = talk.request().unwrap().unwrap();
+        tell.lock().unwrap().send(()).unwrap();
+        if request.first_line.contains("/slow") {
+            gate.lock().unwrap().recv().unwrap();
+            talk.say(OK);
+        } else {
+            talk.say("HTTP/1.1 200 OK\r\n\r\ndata");
+        }
+        talk.wait_for_end();
+    });
+    let gateway = Setup::new(&app)
+        .site_tables(&format!(
+            "{GRACE}[[site.route]]\npath = \"/slow\"\nallow = [{{ subject_cn = \"caller\" }}]\n"
+        ))
+        .start();
+    let mut client = gateway.connect_h2();
+    let response = client.begin(request("GET", "/events").body(empty()).unwrap()).unwrap();
+    let mut body = response.into_body();
+    client.wait(body.frame()).unwrap().unwrap();
+    let slow = client.sender.send_request(request("GET", "/slow").body(empty()).unwrap());
+    let slow = client.runtime.spawn(slow);
+    client.wait(async {
+        // The first of the two has been told already.
+        let mut count = 0;
+        while count < 2 {
+            count += asked.try_iter().count();
+            tokio::task::yield_now().await;
+        }
+    });
+
+    gateway.replace("subject_cn = \"caller\"", "subject_cn = \"another\"");
+    go_on.send(()).unwrap();
+
+    assert_eq!(client.wait(slow).unwrap().unwrap().status(), 200);
+    // Longer than the grace.
+    let more = client.wait(async { timeout(Duration::from_millis(900), body.frame()).await });
+    assert!(more.is_err(), "{more:?}");
 }
