@@ -63,6 +63,7 @@ pub(super) async fn serve(
     let mut connection = http1_builder(limits).serve_connection(io, service);
     let end = drive(&mut connection, &worker, &standing, &activity, &site.config).await;
     if end == End::OfHttp && activity.has_seen_upgrade() {
+        // By hand: what the library has for upgrades wants streams that may go to another thread.
         let parts = connection.into_parts();
         tunnel::go_on(&worker, &standing, &activity, parts.io.into_inner(), parts.read_buf).await;
     }

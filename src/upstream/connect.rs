@@ -113,6 +113,7 @@ where
     let task = tokio::task::spawn_local(async move {
         // What goes wrong is told to whoever waits for the response; an unused connection may just end.
         let ended = (&mut connection).await;
+        // By hand: what the library has for upgrades wants streams that may go to another thread.
         if ended.is_ok() && hands_over.get() {
             let parts = connection.into_parts();
             let stream = parts.io.into_inner().into_inner();
