@@ -49,6 +49,8 @@ impl Tunnel {
         let flow =
             Flow { exchange, moved: Cell::new(Instant::now()), is_app_broken: Cell::new(false) };
         recall.minds_itself();
+        // For a drop: nobody drops it before its end but a process that stops.
+        flow.exchange.ended(Outcome::Truncated("the gateway has stopped".to_owned()));
         let said = app.take_ahead();
         let mut of_client = Side { stream: client, ahead, flow: &flow, is_app: false };
         let mut of_app = Side { stream: &mut app, ahead: said, flow: &flow, is_app: true };

@@ -155,6 +155,9 @@ fn a_tunnel_lives_until_the_drain_ends() {
     gateway.wait_for_end();
     client.end();
     app.wait_until_closed(2);
+    let event = client.event("access");
+    assert_eq!(event.field("outcome"), "truncated");
+    assert_eq!(event.field("cause"), "the gateway has stopped");
 }
 
 #[test]
