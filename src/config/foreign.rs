@@ -316,6 +316,16 @@ const WORDS: &[Word] = &[
         fix: "write `response_header_timeout` in `[site.timeouts]`, such as `\"60s\"`",
     },
     Word {
+        names: &["ProxyWebsocketIdleTimeout", "websocket_timeout", "timeout_tunnel"],
+        ours: Some(("site.timeouts", "tunnel_idle_timeout")),
+        fix: "write `tunnel_idle_timeout` in `[site.timeouts]`, such as `\"1h\"`",
+    },
+    Word {
+        names: &["upgrade", "websocket", "websockets", "proxy_http_version", "ProxyWebsocketFallbackToProxyHttp"],
+        ours: Some(("site", "upgrades")),
+        fix: "remove it: WebSocket passes without a word; other protocols by their names in `upgrades`, in `[[site]]` or a `[[site.route]]`, and `[]` there lets none through",
+    },
+    Word {
         names: &["worker_processes"],
         ours: Some(("runtime", "workers")),
         fix: "write `workers` in `[runtime]`: `\"auto\"` or a number of threads",

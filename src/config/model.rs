@@ -17,6 +17,7 @@ mod access_log;
 mod answers;
 mod client;
 mod route;
+mod upgrades;
 mod upstream;
 
 pub use access_log::{
@@ -27,6 +28,7 @@ pub use client::{
     CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt,
 };
 pub use route::{Action, HeaderRules, Proxy, Route, RouteClient, RoutePath};
+pub use upgrades::Protocol;
 pub use upstream::{Balance, Endpoint, HashKey, HealthCheck, Member, Retry, Upstream};
 
 /// One whole `gateway.toml`.
@@ -321,6 +323,10 @@ pub struct Timeouts {
     pub response_header_timeout: Duration,
     /// The whole exchange; `None` sets no limit.
     pub exchange_timeout: Option<Duration>,
+    /// How long a connection that has changed its protocol may be silent, in both directions.
+    pub tunnel_idle_timeout: Duration,
+    /// How long an exchange may go on after its client has lost the trust that it began under.
+    pub untrusted_exchange_timeout: Duration,
     /// How long an unused upstream connection is kept.
     pub upstream_idle_timeout: Duration,
     /// How long a request waits for an app that cannot be connected; `None` does not wait.

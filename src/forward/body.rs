@@ -19,6 +19,7 @@ use crate::observe::{Exchange, Outcome};
 use crate::upstream::Lease;
 
 use super::headers::is_reserved;
+use super::recall::Recall;
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -245,6 +246,8 @@ enum Source {
 struct Streaming {
     incoming: Incoming,
     lease: Lease<RequestBody>,
+    /// Whether it may last.
+    recall: Rc<Recall>,
     /// How far the request has come.
     request: Rc<Progress>,
     stall: Stall,
@@ -258,20 +261,22 @@ impl ResponseBody {
         Self { exchange, source: Source::Own(Some(bytes)) }
     }
 
-    /// An upstream's body, with the connection that it comes from.
+    /// An upstream's body, with the connection that it comes from; how long it may stand still, and the whole exchange
+    /// take.
     pub(super) fn upstream(
         exchange: Exchange,
         incoming: Incoming,
         lease: Lease<RequestBody>,
+        recall: Rc<Recall>,
         request: Rc<Progress>,
-        idle: Duration,
-        exchange_timeout: Option<Duration>,
+        (idle, exchange_timeout): (Duration, Option<Duration>),
     ) -> Self {
         let deadline = exchange_timeout.map(|limit| {
             let at = exchange.started() + limit;
             (Box::pin(sleep_until(at)), limit)
         });
-        let streaming = Streaming { incoming, lease, request, stall: Stall::new(idle), deadline };
+        let stall = Stall::new(idle);
+        let streaming = Streaming { incoming, lease, recall, request, stall, deadline };
         let mut body = Self { exchange, source: Source::Upstream(Box::new(streaming)) };
         body.finish_if_ended();
         body
@@ -308,6 +313,16 @@ impl ResponseBody {
         // Dropping the lease closes the upstream connection: what it still holds belongs to nobody.
         self.source = Source::Done;
         Poll::Ready(Some(Err(error)))
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        if let Source::Upstream(streaming) = &self.source
+            && let Some(cause) = streaming.recall.cut_by()
+        {
+            self.exchange.ended(Outcome::Truncated(cause));
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tokio::sync::Notify;
+
 use crate::config::{AccessFormat, AccessTarget};
 use crate::generation::{Generation, Site};
 use crate::observe::access::Record;
@@ -13,6 +15,7 @@ use crate::observe::{AccessLine, AccessLog, RequestId};
 use crate::policy::{Rates, Reason, Verdict};
 use crate::upstream::Upstreams;
 
+use super::recall::Recall;
 use super::reply::Answer;
 use super::{ClientIdentityHeaders, RequestBody};
 
@@ -76,6 +79,15 @@ impl Caller {
 pub trait Trust {
     /// What its requests are judged by now, and the reason if they are all refused.
     fn caller(&self) -> (Rc<Caller>, Option<Reason>);
+
+    /// Takes note of an exchange that begins to be under way, and is to end in time if the trust is lost.
+    fn begins(&self, exchange: &Rc<Recall>);
+
+    /// One of them has ended.
+    fn ends(&self);
+
+    /// Told whenever that has been judged anew.
+    fn changes(&self) -> &Notify;
 }
 
 /// How a request finds its connection and the gateway.

@@ -13,6 +13,8 @@ mod request;
 mod response;
 mod route;
 mod sending;
+mod tunnel;
+mod upgrade;
 mod watched;
 
 use std::rc::Rc;
@@ -22,7 +24,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Request, Response, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
@@ -37,12 +39,14 @@ pub use body::{BodyError, RequestBody};
 pub use caller::{Caller, Entry, Trust};
 pub use headers::client_identity::{ClientIdentityHeaders, TooLong};
 pub use headers::reserved_names;
+pub use recall::Recall;
 pub use reply::Answer;
+pub use tunnel::Tunnel;
 pub use watched::WatchedBody;
 
 use body::{Progress, ResponseBody};
-use recall::Recall;
 use sending::Sending;
+use upgrade::{Bridged, Switched, Wanted};
 
 /// When a client whose request found the gateway overloaded may try again.
 const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
@@ -56,16 +60,20 @@ pub async fn exchange(
     caller: Rc<Caller>,
     trust: Rc<dyn Trust>,
     entry: Entry,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     head_start: Duration,
     on_end: impl FnOnce() + 'static,
 ) -> Result<Response<WatchedBody>, Dropped> {
     let version = request.version();
+    let is_connect = *request.method() == Method::CONNECT;
+    let bridged = Bridged::of(&mut request);
     let exchange = begin(&caller, &request, on_end);
     let since = exchange.started().checked_sub(head_start).unwrap_or(exchange.started());
     let progress = Rc::new(Progress::of(request.body()));
     let replied = match entry {
-        Entry::Fine => reply_to(&caller, trust, &exchange, request, &progress, since).await,
+        Entry::Fine => {
+            reply_to(&caller, trust, &exchange, (request, bridged), &progress, since).await
+        }
         Entry::Lost(reason) => {
             let cause = format!("the connection is not trusted any more: {reason}");
             Err(Denied::new(Answer::NotTrusted(reason), cause))
@@ -83,7 +91,8 @@ pub async fn exchange(
             exchange.ended(Outcome::Dropped);
             return Err(Dropped);
         }
-        replied => answer(&caller, exchange, replied, &progress, version),
+        Ok(Reply::Switched(switched)) => return Ok(switched.response(exchange)),
+        replied => answer(&caller, exchange, replied, &progress, (version, is_connect)),
     };
     if version < Version::HTTP_2 && !progress.ended.get() {
         // What is left of the request's body is not waited for, so the connection cannot go on; the client
@@ -102,8 +111,10 @@ pub struct Dropped;
 
 /// What a route makes of a request.
 enum Reply<'a> {
-    /// The app's response, the connection that it comes from, and how long to wait for the rest.
-    OfApp(Response<Incoming>, Lease<RequestBody>, &'a Timeouts),
+    /// The app's response, the connection that it comes from, whether it may last, and how long to wait for the rest.
+    OfApp(Response<Incoming>, Lease<RequestBody>, Rc<Recall>, &'a Timeouts),
+    /// The app changes the protocol.
+    Switched(Box<Switched>),
     /// The route's own, and what it is called in the log.
     OfRoute(Response<Bytes>, &'static str),
     /// The connection is closed.
@@ -116,23 +127,28 @@ fn answer(
     exchange: Exchange,
     replied: Result<Reply<'_>, Denied>,
     progress: &Rc<Progress>,
-    version: Version,
+    (version, is_connect): (Version, bool),
 ) -> Response<(ResponseBody, Duration)> {
     let (response, code) = match replied {
-        Ok(Reply::OfApp(response, lease, timeouts)) => {
+        Ok(Reply::OfApp(response, lease, recall, timeouts)) => {
             let (head, incoming) = response.into_parts();
             exchange.responded(head.status);
-            let (idle, limit) = (timeouts.body_idle_timeout, timeouts.exchange_timeout);
-            let body =
-                ResponseBody::upstream(exchange, incoming, lease, Rc::clone(progress), idle, limit);
+            let idle = timeouts.body_idle_timeout;
+            let waits = (idle, timeouts.exchange_timeout);
+            let progress = Rc::clone(progress);
+            let body = ResponseBody::upstream(exchange, incoming, lease, recall, progress, waits);
             return Response::from_parts(head, (body, idle));
         }
         Ok(Reply::OfRoute(response, code)) => (response, Some(code)),
-        Ok(Reply::Nothing) => (Response::new(Bytes::new()), None),
+        Ok(Reply::Nothing | Reply::Switched(_)) => (Response::new(Bytes::new()), None),
         Err(Denied { answer, cause, is_read, retry_after }) => {
-            let (_, code, _) = answer.parts();
+            let (own, code, _) = answer.parts();
             exchange.set_cause(&cause);
             let mut response = answer.response(exchange.id(), &caller.site.config.answers, version);
+            if is_connect {
+                // A configuration may give all answers the status 200; here the client would take it for a tunnel.
+                *response.status_mut() = own;
+            }
             if let Some(wait) = retry_after {
                 // Whole seconds (RFC 9110 section 10.2.3), and none too few.
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -171,7 +187,7 @@ async fn reply_to<'a>(
     caller: &'a Rc<Caller>,
     trust: Rc<dyn Trust>,
     exchange: &Exchange,
-    request: Request<Incoming>,
+    (request, bridged): (Request<Incoming>, Option<Bridged>),
     progress: &Rc<Progress>,
     since: Instant,
 ) -> Result<Reply<'a>, Denied> {
@@ -212,13 +228,17 @@ async fn reply_to<'a>(
     }
     let proxy = match &route.action {
         Action::Proxy(proxy) => proxy,
+        _ if bridged.is_some() => {
+            let cause = "the route answers by itself, and speaks no other protocol";
+            return Err(Denied::new(Answer::ProtocolNotServed, cause));
+        }
         own => {
             let target = route::target(path.as_deref(), request.uri());
             return route::reply(own, exchange.id(), host.name, &target);
         }
     };
     let authority = host.authority.to_owned();
-    let asked = Asked { authority, path, request, permit, trust, since };
+    let asked = Asked { authority, path, request, bridged, permit, trust, since };
     forward(caller, exchange, route, proxy, asked, progress).await
 }
 
@@ -228,6 +248,8 @@ struct Asked {
     /// The path as its route has judged it; `None` is the path as it came.
     path: Option<String>,
     request: Request<Incoming>,
+    /// Whether it came as a stream that is to be a WebSocket.
+    bridged: Option<Bridged>,
     permit: Permit,
     /// Who asked.
     trust: Rc<dyn Trust>,
@@ -244,10 +266,15 @@ async fn forward<'a>(
     asked: Asked,
     progress: &Rc<Progress>,
 ) -> Result<Reply<'a>, Denied> {
-    let Asked { authority, path, request, permit, trust, since } = asked;
+    let Asked { authority, path, request, bridged, permit, trust, since } = asked;
     let upstream = &proxy.upstream.value;
     // The request as the app gets it.
     let (mut head, incoming) = request.into_parts();
+    if let Some(answer) = outgoing::count_forwards(&mut head) {
+        return Ok(answer);
+    }
+    let mut wanted = Wanted::of(&head, !progress.ended.get(), bridged, &route.upgrades)?;
+    let takes_trailers = outgoing::takes_trailers(&head.headers);
     let recall = Recall::new(Rc::clone(caller), trust, &head);
     let is_http1 = head.version < Version::HTTP_2;
     let path = route::rewritten(route, proxy, path, &head.uri);
@@ -266,6 +293,11 @@ async fn forward<'a>(
         .set(&mut head.headers)
         .map_err(|too_long| Denied::new(Answer::IdentityTooLarge, too_long.to_string()))?;
     outgoing::set_framing(&mut head.headers, &head.method, &incoming);
+    match &mut wanted {
+        Some(wanted) => wanted.ask(&mut head.headers),
+        None if takes_trailers => outgoing::ask_for_trailers(&mut head.headers),
+        None => {}
+    }
     let go_on =
         outgoing::expects_continue(&mut head, &incoming, is_http1).then(CancellationToken::new);
     let expectation = go_on.clone().map(|go_on| {
@@ -287,7 +319,7 @@ async fn forward<'a>(
     let mut request = Request::from_parts(head, body);
     if let Some(go_on) = go_on {
         hyper::ext::on_informational(&mut request, move |response| {
-            if response.status() == http::StatusCode::CONTINUE {
+            if response.status() == StatusCode::CONTINUE {
                 go_on.cancel();
             }
         });
@@ -295,9 +327,20 @@ async fn forward<'a>(
     // Send it, and wait for the head of the response.
     let sending = Sending { caller, exchange, route, upstream, progress, since, recall };
     let (mut response, lease) = sending.send(permit, request).await?;
+    if let Some(wanted) = wanted {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let mut switched = sending.switch(wanted, response, lease).await?;
+            headers::apply(&proxy.response_headers, switched.headers_mut());
+            return Ok(Reply::Switched(Box::new(switched)));
+        }
+        if wanted.is_bridged() && response.status().is_success() {
+            return Err(sending.invalid("no switch to WebSocket, which was asked for"));
+        }
+    }
     response::check(&mut response).map_err(|cause| sending.invalid(cause))?;
     headers::apply(&proxy.response_headers, response.headers_mut());
-    Ok(Reply::OfApp(response, lease, &route.timeouts))
+    let recall = Rc::clone(&sending.recall);
+    Ok(Reply::OfApp(response, lease, recall, &route.timeouts))
 }
 
 /// Why a host is answered with 421, and what would have been right.

@@ -1,12 +1,14 @@
 //! The request as the app gets it, beside its headers: target, host, cookies, and where its body ends.
 
+use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Method, Uri};
+use http::request::Parts;
+use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::Denied;
-use super::reply::Answer;
+use super::reply::{Answer, FORWARDED_METHODS};
+use super::{Denied, Reply};
 
 /// A target as the app gets it, behind the upstream's base.
 pub(super) fn upstream_target(base: &str, target: &str) -> Result<Uri, Denied> {
@@ -63,13 +65,39 @@ pub(super) fn set_framing(headers: &mut HeaderMap, method: &Method, body: &Incom
     }
 }
 
+/// Counts a request on that says how far it may go (RFC 9110 section 7.6.2): where that is no further than here, this
+/// is the answer. Other methods than OPTIONS, and what is no number, go on as they are; TRACE goes nowhere.
+pub(super) fn count_forwards(head: &mut Parts) -> Option<Reply<'static>> {
+    if head.method != Method::OPTIONS {
+        return None;
+    }
+    let left = head.headers.get(header::MAX_FORWARDS)?.to_str().ok()?.trim().parse::<u64>().ok()?;
+    let Some(left) = left.checked_sub(1) else {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response.headers_mut().insert(header::ALLOW, FORWARDED_METHODS);
+        return Some(Reply::OfRoute(response, "max-forwards"));
+    };
+    head.headers.insert(header::MAX_FORWARDS, left.into());
+    None
+}
+
+/// Whether the client takes trailers (RFC 9110 section 10.1.4); gRPC asks for them, and its servers want to be asked.
+pub(super) fn takes_trailers(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::TE).into_iter();
+    let mut codings = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+}
+
+/// Tells the app so, on this hop.
+pub(super) fn ask_for_trailers(headers: &mut HeaderMap) {
+    headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("TE"));
+}
+
 /// Whether the app is asked before the client is told to send its body. Without a body there is nothing to
 /// ask for; on HTTP/2 the library has no way to tell the client, so it is let go on at once.
-pub(super) fn expects_continue(
-    head: &mut http::request::Parts,
-    body: &Incoming,
-    is_http1: bool,
-) -> bool {
+pub(super) fn expects_continue(head: &mut Parts, body: &Incoming, is_http1: bool) -> bool {
     let expects = is_http1 && !body.is_end_stream();
     if !expects {
         head.headers.remove(header::EXPECT);

@@ -1,5 +1,7 @@
-//! Whether a request may still be sent. One that waits, because its app restarts or has no connection free, was judged
-//! when it came; what it is sent under is the trust of that moment. And nobody does what its caller was told had failed.
+//! Whether a request may still be sent, and its exchange go on. One that waits, because its app restarts or has no
+//! connection free, was judged when it came; what it is sent under is the trust of that moment. And nobody does what
+//! its caller was told had failed. One that was sent is judged again when the trust has changed: it may finish, but
+//! not last.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,8 +14,8 @@ use crate::policy;
 use super::reply::Answer;
 use super::{Caller, Denied, Trust, route};
 
-/// One request, for as long as it is not sent.
-pub(super) struct Recall {
+/// One exchange, until it is over.
+pub struct Recall {
     /// Whom it was judged by.
     caller: Rc<Caller>,
     trust: Rc<dyn Trust>,
@@ -22,14 +24,34 @@ pub(super) struct Recall {
     /// Whether its caller has had an answer.
     answered: Cell<bool>,
     denied: RefCell<Option<Denied>>,
+    /// Whether it ends by itself once it may not go on.
+    minds_itself: Cell<bool>,
+    /// Why it is broken off.
+    cut: RefCell<Option<String>>,
+}
+
+impl Drop for Recall {
+    fn drop(&mut self) {
+        self.trust.ends();
+    }
 }
 
 impl Recall {
     /// Of a request as it came.
     pub(super) fn new(caller: Rc<Caller>, trust: Rc<dyn Trust>, head: &Parts) -> Rc<Self> {
         let (method, uri) = (head.method.clone(), head.uri.clone());
-        let (answered, denied) = (Cell::new(false), RefCell::default());
-        Rc::new(Self { caller, trust, method, uri, answered, denied })
+        let recall = Rc::new(Self {
+            caller,
+            trust,
+            method,
+            uri,
+            answered: Cell::new(false),
+            denied: RefCell::default(),
+            minds_itself: Cell::new(false),
+            cut: RefCell::default(),
+        });
+        recall.trust.begins(&recall);
+        recall
     }
 
     /// Its caller has had an answer, and must not be served behind it.
@@ -42,7 +64,7 @@ impl Recall {
         if self.answered.get() {
             return false;
         }
-        match self.judge() {
+        match self.judge("the request waited") {
             Ok(()) => true,
             Err(denied) => {
                 self.denied.replace(Some(denied));
@@ -51,18 +73,51 @@ impl Recall {
         }
     }
 
+    /// Whether an exchange that was sent may go on; the error says why not. Not asked per request, but where the trust
+    /// has changed.
+    pub(super) fn may_go_on(&self) -> Result<(), String> {
+        self.judge("the exchange went on").map_err(|denied| denied.cause)
+    }
+
+    /// Whether it goes on without being allowed to, and somebody has to end it.
+    pub fn outlasts_its_trust(&self) -> bool {
+        !self.answered.get() && !self.minds_itself.get() && self.may_go_on().is_err()
+    }
+
+    /// Notes that it is about to be broken off, for whoever tells how it ended.
+    pub fn cut(&self) {
+        if self.outlasts_its_trust() {
+            self.cut.replace(self.may_go_on().err());
+        }
+    }
+
+    /// Why it was.
+    pub(super) fn cut_by(&self) -> Option<String> {
+        self.cut.take()
+    }
+
+    /// From here on it ends by itself once it may not go on.
+    pub(super) fn minds_itself(&self) {
+        self.minds_itself.set(true);
+    }
+
+    /// Waits until the trust of the connection has been looked at anew.
+    pub(super) fn changed(&self) -> impl Future<Output = ()> {
+        self.trust.changes().notified()
+    }
+
     /// Why it may not.
     pub(super) fn denied(&self) -> Option<Denied> {
         self.denied.take()
     }
 
-    fn judge(&self) -> Result<(), Denied> {
+    fn judge(&self, meanwhile: &str) -> Result<(), Denied> {
         let (now, lost) = self.trust.caller();
         // Headers that name the client are made already; one that has a name no more must not be sent with them.
         let named = self.caller.verdict.unverified();
         let worse = now.verdict.unverified().filter(|reason| named != Some(*reason));
         if let Some(reason) = lost.or(worse) {
-            let cause = format!("while the request waited, the client lost its trust: {reason}");
+            let cause = format!("while {meanwhile}, the client lost its trust: {reason}");
             return Err(Denied::new(Answer::NotTrusted(reason), cause));
         }
         if Rc::ptr_eq(&now, &self.caller) {

@@ -13,6 +13,10 @@ use crate::policy::Reason;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The methods that are known to be forwarded.
+pub(super) const FORWARDED_METHODS: HeaderValue =
+    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+
 /// An answer of the gateway itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -28,6 +32,8 @@ pub enum Answer {
     AmbiguousPath,
     /// A method that the gateway does not forward.
     MethodNotAllowed,
+    /// A stream of HTTP/2 that is to be something which it may not be here.
+    ProtocolNotServed,
     /// The request's body stood still for too long.
     RequestTimeout,
     /// The request's body is above the site's ceiling.
@@ -60,7 +66,7 @@ pub enum Answer {
 
 impl Answer {
     /// Every answer, for documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::BadRequest,
         Self::PlainHttp,
         Self::NotAllowed,
@@ -75,6 +81,7 @@ impl Answer {
         Self::TooManyRequests,
         Self::HeaderTooLarge,
         Self::IdentityTooLarge,
+        Self::ProtocolNotServed,
         Self::UpstreamUnreachable,
         Self::Overloaded,
         Self::UpstreamBusy,
@@ -144,6 +151,9 @@ impl Answer {
                 "identity-too-large",
                 "the names in this client certificate are too long to be passed on",
             ),
+            Self::ProtocolNotServed => {
+                (S::NOT_IMPLEMENTED, "protocol-not-served", "this protocol is not served here")
+            }
             Self::UpstreamUnreachable => {
                 (S::BAD_GATEWAY, "upstream-unreachable", "the app cannot be reached")
             }
@@ -233,8 +243,7 @@ impl Answer {
         name_request(headers, id);
         if own == StatusCode::METHOD_NOT_ALLOWED {
             // RFC 9110 section 15.5.6 wants the methods that would do; the app decides on all others.
-            let others = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-            headers.insert(http::header::ALLOW, others);
+            headers.insert(http::header::ALLOW, FORWARDED_METHODS);
         }
         if self.closes() && version < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

@@ -32,6 +32,13 @@ pub(super) fn check<'a, B>(
     request: &'a Request<B>,
     default_host: Option<&'a str>,
 ) -> Result<Host<'a>, Refused> {
+    if request.extensions().get::<hyper::ext::Protocol>().is_some()
+        && *request.method() == Method::CONNECT
+    {
+        // RFC 9220 section 3 says so of HTTP/3; RFC 8441 leaves it open.
+        let cause = "a CONNECT for another protocol than websocket";
+        return Err(Refused { answer: Answer::ProtocolNotServed, cause });
+    }
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         // CONNECT asks for a tunnel past every check; TRACE would echo the identity headers.
         return Err(Refused {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::config::{Balance, Endpoint, HashKey, Retry, Route, Upstream};
-use crate::observe::{Chosen, Exchange};
+use crate::observe::{Chosen, Exchange, Outcome};
 use crate::policy::Permit;
 use crate::upstream::{Call, Failure, Lease, Options, SendError};
 
@@ -19,6 +19,7 @@ use super::body::{BodyError, Progress, RequestBody};
 use super::deadlines::Deadlines;
 use super::recall::Recall;
 use super::reply::Answer;
+use super::upgrade::{Switched, Wanted};
 use super::{Caller, Denied};
 
 /// What of a caller's time is kept for the way of the answer: a tenth, and at least this.
@@ -34,6 +35,14 @@ pub(super) struct Sending<'a> {
     /// Since when the caller waits: longer than the exchange lasts, where it had to shake hands first.
     pub(super) since: Instant,
     pub(super) recall: Rc<Recall>,
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        if let Some(cause) = self.recall.cut_by() {
+            self.exchange.ended(Outcome::Truncated(cause));
+        }
+    }
 }
 
 impl Sending<'_> {
@@ -79,6 +88,22 @@ impl Sending<'_> {
         };
         self.caller.upstreams.failed(self.upstream, endpoint);
         Err(denied(&SendError::timeout(endpoint, Failure::ResponseTimeout, late)))
+    }
+
+    /// The app changes the protocol, as it was asked to.
+    pub(super) async fn switch(
+        &self,
+        wanted: Wanted,
+        mut response: Response<Incoming>,
+        mut lease: Lease<RequestBody>,
+    ) -> Result<Switched, Denied> {
+        wanted.take(&mut response).map_err(|cause| self.invalid(cause))?;
+        let head = response.map(drop);
+        let Some(app) = lease.upgraded().await else {
+            return Err(self.invalid("a switch of protocols, and then the end of the connection"));
+        };
+        let (recall, idle) = (Rc::clone(&self.recall), self.route.timeouts.tunnel_idle_timeout);
+        Ok(Switched { wanted, head, app, lease, recall, idle })
     }
 
     /// The app answered, with what cannot be passed on.

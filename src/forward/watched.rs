@@ -16,10 +16,14 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::body::{BodyError, ResponseBody};
+use super::tunnel::Tunnel;
 
 /// A response's body that is not waited for without end.
 pub struct WatchedBody {
-    body: Rc<Watched>,
+    /// `None` is a response that ends with its head.
+    body: Option<Rc<Watched>>,
+    /// What follows the head of a 101.
+    tunnel: Option<Box<Tunnel>>,
     /// How long it may lie unasked for; `None` where a full socket tells the same (HTTP/1).
     limit: Option<Duration>,
     watch: Option<AbortHandle>,
@@ -35,7 +39,17 @@ struct Watched {
 impl WatchedBody {
     pub(super) fn new(body: ResponseBody, limit: Option<Duration>) -> Self {
         let body = Watched { body: RefCell::new(Some(body)), handed: Cell::new(None) };
-        Self { body: Rc::new(body), limit, watch: None }
+        Self { body: Some(Rc::new(body)), tunnel: None, limit, watch: None }
+    }
+
+    /// No body, but what follows a change of protocol over HTTP/1.1; over HTTP/2, that is elsewhere already.
+    pub(super) fn switching(tunnel: Option<Tunnel>) -> Self {
+        Self { body: None, tunnel: tunnel.map(Box::new), limit: None, watch: None }
+    }
+
+    /// What whoever drives the connection has to go on with when HTTP has ended on it.
+    pub fn take_tunnel(&mut self) -> Option<Box<Tunnel>> {
+        self.tunnel.take()
     }
 }
 
@@ -73,7 +87,10 @@ impl Body for WatchedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        let mut slot = this.body.body.borrow_mut();
+        let Some(watched) = &this.body else {
+            return Poll::Ready(None);
+        };
+        let mut slot = watched.body.borrow_mut();
         let Some(body) = slot.as_mut() else {
             let limit = this.limit.unwrap_or_default();
             return Poll::Ready(Some(Err(BodyError::Idle(limit))));
@@ -83,21 +100,27 @@ impl Body for WatchedBody {
             return polled;
         };
         let lies = matches!(polled, Poll::Ready(Some(Ok(_)))) && !body.is_end_stream();
-        this.body.handed.set(lies.then(Instant::now));
+        watched.handed.set(lies.then(Instant::now));
         if lies && this.watch.is_none() {
-            let task = tokio::task::spawn_local(watch(Rc::downgrade(&this.body), limit));
+            let task = tokio::task::spawn_local(watch(Rc::downgrade(watched), limit));
             this.watch = Some(task.abort_handle());
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        let body = self.body.body.borrow();
+        let Some(watched) = &self.body else {
+            return true;
+        };
+        let body = watched.body.borrow();
         body.as_ref().is_some_and(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        let body = self.body.body.borrow();
+        let Some(watched) = &self.body else {
+            return SizeHint::with_exact(0);
+        };
+        let body = watched.body.borrow();
         body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }

@@ -145,6 +145,11 @@ impl Exchange {
         self.first_byte.set(Some(Instant::now()));
     }
 
+    /// Notes bytes of the client behind a change of protocol.
+    pub fn add_request_bytes(&self, count: usize) {
+        self.request_bytes.set(self.request_bytes.get().saturating_add(count as u64));
+    }
+
     /// Notes body bytes of the response.
     pub fn add_response_bytes(&self, count: usize) {
         self.response_bytes.set(self.response_bytes.get().saturating_add(count as u64));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::Timeouts;
+use crate::forward::Tunnel;
 
 /// What a connection ran out of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(super) enum Expiry {
     Write,
     /// What was verified holds no longer than this.
     Trust,
+    /// An exchange that does not end though its client is not trusted any more.
+    Untrusted,
 }
 
 pub(super) struct Activity {
@@ -31,6 +34,10 @@ pub(super) struct Activity {
     write_blocked_since: Cell<Option<Instant>>,
     unwritten: Cell<bool>,
     is_last_look: Cell<bool>,
+    /// Whether a request asked for another protocol: then HTTP may have left its stream open.
+    saw_upgrade: Cell<bool>,
+    /// What follows HTTP.
+    tunnel: Cell<Option<Box<Tunnel>>>,
 }
 
 impl Activity {
@@ -44,6 +51,8 @@ impl Activity {
             write_blocked_since: Cell::new(None),
             unwritten: Cell::new(false),
             is_last_look: Cell::new(false),
+            saw_upgrade: Cell::new(false),
+            tunnel: Cell::new(None),
         }
     }
 
@@ -71,6 +80,26 @@ impl Activity {
         // The HTTP library has the last of the response, and has yet to write it.
         self.unwritten.set(true);
         self.quiet_since.set(Instant::now());
+    }
+
+    /// A request asks for another protocol.
+    pub(super) fn saw_upgrade(&self) {
+        self.saw_upgrade.set(true);
+    }
+
+    /// Whether one ever did.
+    pub(super) fn has_seen_upgrade(&self) -> bool {
+        self.saw_upgrade.get()
+    }
+
+    /// The connection goes on with this when HTTP has ended on it.
+    pub(super) fn switch(&self, tunnel: Box<Tunnel>) {
+        self.tunnel.set(Some(tunnel));
+    }
+
+    /// What it goes on with, if that is so.
+    pub(super) fn take_tunnel(&self) -> Option<Box<Tunnel>> {
+        self.tunnel.take()
     }
 
     /// How many exchanges have begun.

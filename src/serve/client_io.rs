@@ -31,11 +31,33 @@ pub(super) struct ClientIo {
     substitute: Option<(Vec<u8>, usize)>,
     /// Set once the write side is closed.
     linger: Option<Linger>,
+    /// Whether the stream has left bytes with the HTTP library that it could not take.
+    is_refusing: bool,
+    /// Whether the client may go on after the write side is closed, because this is HTTP no more.
+    is_tunnel: bool,
 }
 
 impl ClientIo {
     pub(super) fn new(stream: TlsStream, activity: Rc<Activity>, standing: Rc<Standing>) -> Self {
-        Self { stream, activity, standing, substitute: None, linger: None }
+        Self {
+            stream,
+            activity,
+            standing,
+            substitute: None,
+            linger: None,
+            is_refusing: false,
+            is_tunnel: false,
+        }
+    }
+
+    /// Whether all that the HTTP library had to write has been taken from it.
+    pub(super) fn has_taken_all(&self) -> bool {
+        !self.is_refusing
+    }
+
+    /// Says whether its sides close apart, as those of a tunnel, or the whole of it with its write side.
+    pub(super) fn tunnels(&mut self, is_tunnel: bool) {
+        self.is_tunnel = is_tunnel;
     }
 
     /// Whether hyper is answering by itself; our answer then takes its place.
@@ -132,7 +154,8 @@ impl AsyncWrite for ClientIo {
             return Poll::Ready(Ok(bytes.len()));
         }
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.activity.wrote(result.is_pending());
+        self.is_refusing = result.is_pending();
+        self.activity.wrote(self.is_refusing);
         result
     }
 
@@ -147,7 +170,8 @@ impl AsyncWrite for ClientIo {
             return Poll::Ready(Ok(only.len()));
         }
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.activity.wrote(result.is_pending());
+        self.is_refusing = result.is_pending();
+        self.activity.wrote(self.is_refusing);
         result
     }
 
@@ -167,6 +191,9 @@ impl AsyncWrite for ClientIo {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.is_tunnel {
+            return Pin::new(&mut this.stream).poll_shutdown(cx);
+        }
         if this.linger.is_none() {
             ready!(this.poll_substitute(cx))?;
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;

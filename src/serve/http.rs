@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ::http::header::{CONNECTION, HeaderValue};
+use ::http::header::{CONNECTION, HeaderValue, UPGRADE};
 use ::http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -26,6 +26,7 @@ use crate::tls::TlsStream;
 use super::activity::{Activity, Expiry};
 use super::client_io::ClientIo;
 use super::standing::Standing;
+use super::tunnel;
 use super::worker::Worker;
 
 /// HTTP/2 windows: what one request, and all of one connection together, may send ahead of the app.
@@ -50,16 +51,31 @@ pub(super) async fn serve(
     let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing)));
     let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
     let limits = &site.config.limits;
-    let ended = if http2 {
-        let connection = http2_builder(limits).serve_connection(io, service);
-        drive(connection, &worker, &standing, &activity, &site.config).await
-    } else {
-        let connection = http1_builder(limits).serve_connection(io, service);
-        drive(connection, &worker, &standing, &activity, &site.config).await
-    };
-    if let Err(error) = ended {
-        debug!(%error, "the connection broke");
+    if http2 {
+        let mut builder = http2_builder(limits);
+        if site.config.routes.iter().any(|route| route.value.takes_websocket()) {
+            builder.enable_connect_protocol();
+        }
+        let mut connection = builder.serve_connection(io, service);
+        drive(&mut connection, &worker, &standing, &activity, &site.config).await;
+        return;
     }
+    let mut connection = http1_builder(limits).serve_connection(io, service);
+    let end = drive(&mut connection, &worker, &standing, &activity, &site.config).await;
+    if end == End::OfHttp && activity.has_seen_upgrade() {
+        // By hand: what the library has for upgrades wants streams that may go to another thread.
+        let parts = connection.into_parts();
+        tunnel::go_on(&worker, &standing, &activity, parts.io.into_inner(), parts.read_buf).await;
+    }
+}
+
+/// How an HTTP connection ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// By the rules of HTTP, which closes it unless the protocol has changed.
+    OfHttp,
+    /// It broke, or was left.
+    OfAll,
 }
 
 /// Every request of a connection goes through here.
@@ -74,7 +90,11 @@ fn service(
     let head_start = Cell::new(shaken);
     service_fn(move |request: Request<Incoming>| {
         activity.begun();
-        let (worker, ended) = (Rc::clone(&worker), Rc::clone(&activity));
+        if request.headers().contains_key(UPGRADE) {
+            activity.saw_upgrade();
+        }
+        let (worker, activity) = (Rc::clone(&worker), Rc::clone(&activity));
+        let ended = Rc::clone(&activity);
         let is_http1 = request.version() < Version::HTTP_2;
         let (caller, lost) = standing.caller();
         let most = caller.site.config.limits.requests_per_connection_max;
@@ -94,6 +114,10 @@ fn service(
         });
         async move {
             let mut response = exchange.await?;
+            if let Some(tunnel) = response.body_mut().take_tunnel() {
+                activity.switch(tunnel);
+                return Ok(response);
+            }
             if is_http1 && (is_last || worker.draining.get().is_some()) {
                 let headers = response.headers_mut();
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -163,7 +187,7 @@ impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor 
 }
 
 /// What the driver needs of both kinds of HTTP connection.
-trait HttpConnection: Future<Output = hyper::Result<()>> {
+trait HttpConnection: Future<Output = hyper::Result<()>> + Unpin {
     /// Finish what runs, begin nothing new.
     fn wind_down(self: Pin<&mut Self>);
 }
@@ -193,24 +217,39 @@ where
 
 /// Runs an HTTP connection to its end: under its deadlines, under the trust in force, and until told to drain.
 async fn drive(
-    connection: impl HttpConnection,
+    connection: &mut impl HttpConnection,
     worker: &Worker,
     standing: &Standing,
     activity: &Activity,
     site: &config::Site,
-) -> hyper::Result<()> {
+) -> End {
     let timeouts = &site.timeouts;
     let most = site.limits.requests_per_connection_max;
-    let mut connection = pin!(connection);
+    let mut connection = Pin::new(connection);
     let entry = worker.roster.entry();
     let mut winding_down = None;
+    let mut judgements = standing.judgements();
+    // Until when what runs may finish, though its client may not do it any more.
+    let mut untrusted = None;
     let mut timer = pin!(sleep_until(Instant::now() + timeouts.idle_timeout));
     poll_fn(|cx| {
         entry.enter(cx);
         loop {
+            let holds = standing.holds();
+            if untrusted.is_none() && judgements != standing.judgements() {
+                judgements = standing.judgements();
+                if !holds || standing.is_outlasted() {
+                    let end = Instant::now() + timeouts.untrusted_exchange_timeout;
+                    untrusted = Some((end, Expiry::Untrusted));
+                    if holds {
+                        connection.as_mut().wind_down();
+                        winding_down = Some(Instant::now());
+                    }
+                }
+            }
             if winding_down.is_none() && is_to_end(worker, standing, activity, most) {
-                if let Poll::Ready(ended) = look_last(connection.as_mut(), activity, cx) {
-                    return Poll::Ready(ended);
+                if let Poll::Ready(end) = look_last(connection.as_mut(), activity, cx) {
+                    return Poll::Ready(end);
                 }
                 if is_to_end(worker, standing, activity, most) {
                     connection.as_mut().wind_down();
@@ -218,7 +257,7 @@ async fn drive(
                 }
             }
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-                return Poll::Ready(ended);
+                return Poll::Ready(end(ended));
             }
             let draining = worker.draining.get().map(|since| (since, worker.drain_grace()));
             let deadline = match (activity.deadline(timeouts, draining), winding_down) {
@@ -229,8 +268,8 @@ async fn drive(
                 (deadline, _) => deadline,
             };
             let trust = standing.expires().map(|at| (at, Expiry::Trust));
-            let Some((at, expiry)) = deadline.into_iter().chain(trust).min_by_key(|(at, _)| *at)
-            else {
+            let ends = [deadline, trust, untrusted].into_iter().flatten();
+            let Some((at, expiry)) = ends.min_by_key(|(at, _)| *at) else {
                 return Poll::Pending;
             };
             // The timer is moved only when it would ring too late, or has rung too early: a connection
@@ -249,8 +288,8 @@ async fn drive(
                 // The next turn asks how the connection stands now.
                 Expiry::Trust => standing.rings(),
                 Expiry::Idle if winding_down.is_none() => {
-                    if let Poll::Ready(ended) = look_last(connection.as_mut(), activity, cx) {
-                        return Poll::Ready(ended);
+                    if let Poll::Ready(end) = look_last(connection.as_mut(), activity, cx) {
+                        return Poll::Ready(end);
                     }
                     if activity.is_reading_head() {
                         continue;
@@ -258,10 +297,15 @@ async fn drive(
                     connection.as_mut().wind_down();
                     winding_down = Some(Instant::now());
                 }
+                // What may not go on has ended, and the others may.
+                Expiry::Untrusted if standing.holds() && !standing.is_outlasted() => {
+                    untrusted = None;
+                }
                 // Whoever does not finish, does not read, or does not leave is left.
-                Expiry::Idle | Expiry::Head | Expiry::Write => {
+                Expiry::Idle | Expiry::Head | Expiry::Write | Expiry::Untrusted => {
+                    standing.cut();
                     debug!(?expiry, "a connection ran out of time");
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(End::OfAll);
                 }
             }
         }
@@ -274,11 +318,21 @@ fn look_last(
     connection: Pin<&mut impl HttpConnection>,
     activity: &Activity,
     cx: &mut Context<'_>,
-) -> Poll<hyper::Result<()>> {
+) -> Poll<End> {
     activity.look_last(true);
     let polled = connection.poll(cx);
     activity.look_last(false);
-    polled
+    polled.map(end)
+}
+
+fn end(ended: hyper::Result<()>) -> End {
+    match ended {
+        Ok(()) => End::OfHttp,
+        Err(error) => {
+            debug!(%error, "the connection broke");
+            End::OfAll
+        }
+    }
 }
 
 /// Whether a connection must not begin anything new.

@@ -18,6 +18,7 @@ mod listener;
 mod pulse;
 mod roster;
 mod standing;
+mod tunnel;
 mod worker;
 
 use std::io;

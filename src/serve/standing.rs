@@ -7,14 +7,15 @@
 //! Asking costs three comparisons of integers.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::forward::{Caller, ClientIdentityHeaders, Trust};
+use crate::forward::{Caller, ClientIdentityHeaders, Recall, Trust};
 use crate::generation::{Generation, Site};
 use crate::observe::ConnectionFacts;
 use crate::policy::{LetIn, Reason, Refusal, Verdict};
@@ -59,6 +60,12 @@ pub(super) struct Standing {
     expires: Cell<Option<Instant>>,
     /// Why it is lost.
     lost: Cell<Option<Reason>>,
+    /// Told whenever it has been judged anew.
+    changes: Notify,
+    /// How often it has been.
+    judgements: Cell<u64>,
+    /// The exchanges that are under way, and some that have ended.
+    exchanges: RefCell<Vec<Weak<Recall>>>,
 }
 
 impl Standing {
@@ -82,6 +89,9 @@ impl Standing {
             valid_until: Cell::new(valid_until),
             expires: Cell::new(expiry(valid_until)),
             lost: Cell::new(None),
+            changes: Notify::new(),
+            judgements: Cell::new(0),
+            exchanges: RefCell::default(),
         }
     }
 
@@ -148,6 +158,26 @@ impl Standing {
                 self.expires.set(None);
             }
         }
+        self.judgements.set(self.judgements.get() + 1);
+        self.changes.notify_waiters();
+    }
+
+    /// How often it has been judged anew: only then can an exchange have lost what it began under.
+    pub(super) fn judgements(&self) -> u64 {
+        self.judgements.get()
+    }
+
+    /// Whether an exchange goes on that may not.
+    pub(super) fn is_outlasted(&self) -> bool {
+        let exchanges = self.exchanges.borrow();
+        exchanges.iter().filter_map(Weak::upgrade).any(|exchange| exchange.outlasts_its_trust())
+    }
+
+    /// Notes of such exchanges that they are broken off.
+    pub(super) fn cut(&self) {
+        for exchange in self.exchanges.borrow().iter().filter_map(Weak::upgrade) {
+            exchange.cut();
+        }
     }
 }
 
@@ -155,6 +185,25 @@ impl Trust for Standing {
     fn caller(&self) -> (Rc<Caller>, Option<Reason>) {
         self.check();
         (Rc::clone(&self.caller.borrow()), self.lost.get())
+    }
+
+    fn begins(&self, exchange: &Rc<Recall>) {
+        let mut exchanges = self.exchanges.borrow_mut();
+        if exchanges.len() == exchanges.capacity() {
+            exchanges.retain(|exchange| exchange.strong_count() > 0);
+        }
+        exchanges.push(Rc::downgrade(exchange));
+    }
+
+    fn ends(&self) {
+        // On HTTP/1.1 that leaves none. On HTTP/2 those before one that goes on stay until the list is full.
+        if let Ok(mut exchanges) = self.exchanges.try_borrow_mut() {
+            while exchanges.pop_if(|exchange| exchange.strong_count() == 0).is_some() {}
+        }
+    }
+
+    fn changes(&self) -> &Notify {
+        &self.changes
     }
 }
 

@@ -1,7 +1,9 @@
 //! Opening one connection to an endpoint, within a deadline.
 
+use std::cell::Cell;
 use std::error::Error as StdError;
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +11,7 @@ use http_body::Body;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
@@ -18,6 +21,7 @@ use super::early_answer::EarlyAnswer;
 use super::error::{Failure, SendError, unreachable};
 use super::pool::Slot;
 use super::stream::Stream;
+use super::upgraded::Upgraded;
 
 /// The most that is read ahead of an upstream's response. 64 KiB is four TLS records.
 const READ_BUFFER_MAX: usize = 64 * 1024;
@@ -27,8 +31,19 @@ const READ_BUFFER_MAX: usize = 64 * 1024;
 pub(super) struct Connection<B> {
     pub(super) sender: http1::SendRequest<B>,
     task: AbortHandle,
+    /// Whether the request that it carries asks for a change of protocol: then its stream is handed over when HTTP
+    /// ends on it.
+    pub(super) is_upgrading: Rc<Cell<bool>>,
+    upgraded: oneshot::Receiver<Upgraded>,
     /// Counts it among those that its endpoint has, as long as it is open.
     _slot: Slot,
+}
+
+impl<B> Connection<B> {
+    /// The stream behind a 101; `None` if it broke.
+    pub(super) async fn upgraded(&mut self) -> Option<Upgraded> {
+        (&mut self.upgraded).await.ok()
+    }
 }
 
 impl<B> Drop for Connection<B> {
@@ -86,13 +101,25 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let (sender, connection) = http1::Builder::new()
+    let (sender, mut connection) = http1::Builder::new()
         .http09_responses(false)
         .max_buf_size(READ_BUFFER_MAX)
         .handshake(TokioIo::new(EarlyAnswer::new(stream)))
         .await
         .map_err(io::Error::other)?;
-    // What goes wrong is told to whoever waits for the response; an unused connection may just end.
-    let task = tokio::task::spawn_local(async move { _ = connection.await });
-    Ok(Connection { sender, task: task.abort_handle(), _slot: slot })
+    let is_upgrading = Rc::new(Cell::new(false));
+    let (hand_over, upgraded) = oneshot::channel();
+    let hands_over = Rc::clone(&is_upgrading);
+    let task = tokio::task::spawn_local(async move {
+        // What goes wrong is told to whoever waits for the response; an unused connection may just end.
+        let ended = (&mut connection).await;
+        // By hand: what the library has for upgrades wants streams that may go to another thread.
+        if ended.is_ok() && hands_over.get() {
+            let parts = connection.into_parts();
+            let stream = parts.io.into_inner().into_inner();
+            // Whoever asked may have gone.
+            _ = hand_over.send(Upgraded::new(stream, parts.read_buf));
+        }
+    });
+    Ok(Connection { sender, task: task.abort_handle(), is_upgrading, upgraded, _slot: slot })
 }

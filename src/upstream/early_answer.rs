@@ -20,6 +20,11 @@ impl<S> EarlyAnswer<S> {
         Self { stream, is_broken: false }
     }
 
+    /// The stream itself, once there is no answer to wait for.
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+
     fn hold_back<T>(&mut self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match result {
             Poll::Ready(Err(_)) => {

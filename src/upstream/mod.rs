@@ -12,6 +12,7 @@ mod health;
 mod hold;
 mod pool;
 mod stream;
+mod upgraded;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, header};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -34,6 +35,7 @@ pub use connect::probe;
 pub use error::{Failure, SendError};
 pub use health::{EndpointState, EndpointStates};
 pub use pool::Lease;
+pub use upgraded::Upgraded;
 
 use balance::{Candidate, Turns};
 use connect::Connection;
@@ -180,6 +182,7 @@ where
                 return Err(SendError::recalled(endpoint));
             }
             let mut lease = Lease::new(Rc::clone(&known.pool), connection, call.options);
+            lease.upgrades(request.headers().contains_key(header::UPGRADE));
             let mut error = match lease.sender().try_send_request(request).await {
                 Ok(response) => {
                     known.state.succeeded();

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Options;
 use super::connect::Connection;
+use super::upgraded::Upgraded;
 
 /// How long a connection may take to become ready again after its response was read. It has nothing
 /// left to wait for but the end of the request that it answered early.
@@ -165,6 +166,17 @@ where
     pub(super) fn new(pool: Rc<Pool<B>>, connection: Connection<B>, options: Options) -> Self {
         pool.in_use.set(pool.in_use.get() + 1);
         Self { connection, of: InUse(pool), options }
+    }
+
+    /// Notes whether the request that is sent next asks for a change of protocol.
+    pub(super) fn upgrades(&self, is_upgrading: bool) {
+        self.connection.is_upgrading.set(is_upgrading);
+    }
+
+    /// The stream to the app behind its 101, which is asked for once; `None` if it broke. The lease counts it among
+    /// the connections of its endpoint, and must be kept as long.
+    pub async fn upgraded(&mut self) -> Option<Upgraded> {
+        timeout(READY_TIMEOUT, self.connection.upgraded()).await.ok().flatten()
     }
 
     /// What sends on it.

@@ -34,5 +34,6 @@ mod smuggling;
 mod spread;
 mod streaming;
 mod support;
+mod upgrades;
 mod upstream_failures;
 mod upstreams;

@@ -24,3 +24,4 @@ mod race;
 mod revocation;
 mod s_client;
 mod stage;
+mod websocket;

@@ -20,17 +20,16 @@ pub(crate) fn are_installed(programs: &[&str]) -> bool {
     let Some(program) = missing else {
         return true;
     };
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "{program} is not installed, and CI may skip nothing"
-    );
-    // Not `println!`: what it says is hidden when a test passes, which is the case here.
-    let _ = writeln!(
-        std::io::stderr(),
-        "skipped: {program} is not installed ({})",
-        thread::current().name().unwrap_or_default()
-    );
+    skipped(&format!("{program} is not installed"));
     false
+}
+
+/// Says why a test is skipped; with `CI` set, fails.
+pub(crate) fn skipped(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{why}, and CI may skip nothing");
+    // Not `println!`: what it says is hidden when a test passes, which is the case here.
+    let test = thread::current().name().unwrap_or_default().to_owned();
+    let _ = writeln!(std::io::stderr(), "skipped: {why} ({test})");
 }
 
 /// What a program said, and how it ended.

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use crate::config::report::Located;
 use crate::config::rule::Rule;
 
-use super::{ClientMode, Template, Timeouts, Upstream};
+use super::{ClientMode, Protocol, Template, Timeouts, Upstream};
 
 /// One route; with everything that holds for its requests, its own or its site's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,15 @@ pub struct Route {
     pub body_bytes_max: Option<u64>,
     /// How long to wait.
     pub timeouts: Timeouts,
+    /// The protocols that a connection may change to.
+    pub upgrades: Vec<Protocol>,
+}
+
+impl Route {
+    /// Whether a connection may change to WebSocket here.
+    pub fn takes_websocket(&self) -> bool {
+        self.upgrades.iter().any(Protocol::is_websocket)
+    }
 }
 
 /// Which paths a route is for.

@@ -82,6 +82,27 @@ impl Table<'_> {
         name: &'static str,
         parse: impl Fn(&str) -> Result<T, Wrong>,
     ) -> Option<Vec<Located<T>>> {
+        let empty = self.written(name).filter(|value| {
+            // Empty where that is the default too.
+            value.get_ref().as_array().is_some_and(|items| items.is_empty())
+                && self.example(name) != "[]"
+        });
+        if let Some(value) = empty {
+            let wrong = Wrong::new(
+                format!("`{name}` is an empty list"),
+                format!("write `{name} = {}`", self.example(name)),
+            );
+            self.reader.wrong(&value.span(), wrong);
+        }
+        self.list_or_none(name, parse)
+    }
+
+    /// The same where an empty list means none at all.
+    pub(in crate::config) fn list_or_none<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<Vec<Located<T>>> {
         let Some(value) = self.written(name) else {
             return self.default_list(name, parse);
         };
@@ -96,14 +117,6 @@ impl Table<'_> {
             self.reader.wrong(&value.span(), wrong.seen(self.reader.describe(value)));
             return None;
         };
-        // Empty where that is the default too.
-        if items.is_empty() && self.example(name) != "[]" {
-            let wrong = Wrong::new(
-                format!("`{name}` is an empty list"),
-                format!("write `{name} = {}`", self.example(name)),
-            );
-            self.reader.wrong(&value.span(), wrong);
-        }
         Some(
             items
                 .iter()

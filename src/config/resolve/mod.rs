@@ -17,6 +17,7 @@ mod server_name;
 mod site;
 mod template;
 mod trust;
+mod upgrades;
 mod upstream;
 
 use std::sync::Arc;

@@ -9,11 +9,12 @@ use super::client::{Vain, client_mode, rules};
 use super::header_rules::header_rules;
 use super::site::within_budget;
 use super::template::template;
+use super::upgrades::upgrades;
 use super::upstream::Named;
 use crate::config::canonical_path::CanonicalPath;
 use crate::config::model::{
-    Action, ClientMode, HeaderRules, Proxy, Route, RouteClient, RoutePath, SiteLimits, Template,
-    Timeouts, Upstream,
+    Action, ClientMode, HeaderRules, Protocol, Proxy, Route, RouteClient, RoutePath, SiteLimits,
+    Template, Timeouts, Upstream,
 };
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
@@ -36,6 +37,7 @@ pub(super) struct OfSite<'a> {
     pub(super) limits: &'a SiteLimits,
     pub(super) timeouts: &'a Timeouts,
     pub(super) mode: ClientMode,
+    pub(super) upgrades: &'a [Protocol],
 }
 
 /// Reads the routes of a site; the last of them is the site itself. `None` if one could not be made; `judge` looks
@@ -87,6 +89,7 @@ pub(super) fn routes(
         }),
         body_bytes_max: site.limits.body_bytes_max,
         timeouts: site.timeouts.clone(),
+        upgrades: site.upgrades.to_vec(),
     };
     routes.push(Some(Located::new(own, 0..0)));
     routes.into_iter().collect()
@@ -148,21 +151,27 @@ fn route(
         true => table.size_or_unlimited("body_bytes_max"),
         false => site.limits.body_bytes_max,
     };
+    let upgrades = match table.has("upgrades") {
+        true => upgrades(&mut table, reader),
+        false => site.upgrades.to_vec(),
+    };
     let action = action(&mut table, own.unwrap_or_else(|| site.upstream.clone()), &path, reader);
     table.finish();
     let methods = methods.into_iter().map(|method| method.value).collect();
-    let route = Route { path, methods, client, action: action?, body_bytes_max, timeouts };
+    let route =
+        Route { path, methods, client, action: action?, body_bytes_max, timeouts, upgrades };
     (read.is_some() && !is_own_wrong).then(|| Located::new(route, span))
 }
 
 /// Keys that only some actions have.
-const OF_ACTIONS: [(&str, &[&str]); 10] = [
+const OF_ACTIONS: [(&str, &[&str]); 11] = [
     ("upstream", &["proxy"]),
     ("path_rewrite", &["proxy"]),
     ("request_headers_remove", &["proxy"]),
     ("request_headers_set", &["proxy"]),
     ("response_headers_remove", &["proxy"]),
     ("response_headers_set", &["proxy"]),
+    ("upgrades", &["proxy"]),
     ("status", &["respond", "redirect"]),
     ("content_type", &["respond"]),
     ("body", &["respond"]),

@@ -15,6 +15,7 @@ use super::legacy;
 use super::route::{OfSite, routes};
 use super::server_name::server_name;
 use super::trust;
+use super::upgrades::upgrades;
 use super::upstream::Named;
 use crate::config::model::{
     Endpoint, ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
@@ -80,8 +81,13 @@ fn site(
     let is_named = server_names.is_some() && upstream.is_some();
     // Stands in so that the site's files can be judged; an incomplete site is never served.
     let upstream = upstream.unwrap_or_else(|| Located::new(nowhere(), 0..0));
-    let of_site =
-        OfSite { upstream: &upstream, limits: &limits, timeouts: &timeouts, mode: client.mode };
+    let of_site = OfSite {
+        upstream: &upstream,
+        limits: &limits,
+        timeouts: &timeouts,
+        mode: client.mode,
+        upgrades: &upgrades(&mut table, reader),
+    };
     let judge = |upstream: &Located<Arc<Upstream>>| {
         if !allow_plaintext {
             stays_here(upstream, reader);
@@ -218,6 +224,8 @@ fn timeouts(mut table: Table<'_>) -> Timeouts {
         upstream_connect_timeout: table.duration("upstream_connect_timeout"),
         response_header_timeout: table.duration("response_header_timeout"),
         exchange_timeout: table.duration_or_none("exchange_timeout"),
+        tunnel_idle_timeout: table.duration("tunnel_idle_timeout"),
+        untrusted_exchange_timeout: table.duration("untrusted_exchange_timeout"),
         upstream_idle_timeout: table.duration("upstream_idle_timeout"),
         hold_timeout: table.duration_or_none("hold_timeout"),
         callback_budget: table.duration_or_none("callback_budget"),

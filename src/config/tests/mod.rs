@@ -12,6 +12,7 @@ mod secrets;
 mod shipped_file;
 mod syntax;
 mod trust;
+mod upgrades;
 mod upstreams;
 mod values;
 

@@ -97,6 +97,8 @@ impl Lab {
                 upstream_connect_timeout: Duration::from_secs(5),
                 response_header_timeout: Duration::from_secs(60),
                 exchange_timeout: None,
+                tunnel_idle_timeout: Duration::from_secs(600),
+                untrusted_exchange_timeout: Duration::from_secs(10),
                 upstream_idle_timeout: Duration::from_secs(60),
                 hold_timeout: None,
                 callback_budget: None,

@@ -148,4 +148,9 @@ impl H2 {
     pub fn event(&self, target: &str) -> events::Event {
         events::wait_for(target, self.local, self.mark)
     }
+
+    /// The same for as many events.
+    pub fn events(&self, target: &str, count: usize) -> Vec<events::Event> {
+        events::wait_for_all(target, self.local, self.mark, count)
+    }
 }
