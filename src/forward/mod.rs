@@ -6,6 +6,7 @@ mod caller;
 mod deadlines;
 mod headers;
 mod outgoing;
+mod pace;
 mod rate;
 mod recall;
 mod reply;
@@ -28,7 +29,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Action, Proxy, Route, ServerName, Timeouts};
+use crate::config::{self, Action, Proxy, Route, ServerName};
 use crate::observe::{Exchange, ExchangeFacts, Outcome, RequestId};
 use crate::policy::{self, Permit};
 use crate::upstream::Lease;
@@ -40,7 +41,7 @@ pub use headers::reserved_names;
 pub use reply::Answer;
 pub use watched::WatchedBody;
 
-use body::{Progress, ResponseBody};
+use body::{Patience, Progress, ResponseBody};
 use recall::Recall;
 use sending::Sending;
 
@@ -92,7 +93,7 @@ pub async fn exchange(
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     let watched = version >= Version::HTTP_2;
-    Ok(response.map(|(body, idle)| WatchedBody::new(body, watched.then_some(idle))))
+    Ok(response.map(|(body, patience)| WatchedBody::new(body, patience, watched)))
 }
 
 /// A request whose route says to close without an answer: HTTP/1.1 loses the connection, HTTP/2 the stream.
@@ -102,30 +103,32 @@ pub struct Dropped;
 
 /// What a route makes of a request.
 enum Reply<'a> {
-    /// The app's response, the connection that it comes from, and how long to wait for the rest.
-    OfApp(Response<Incoming>, Lease<RequestBody>, &'a Timeouts),
+    /// The app's response, the connection that it comes from, and whose word holds for the rest.
+    OfApp(Response<Incoming>, Lease<RequestBody>, &'a Route),
     /// The route's own, and what it is called in the log.
     OfRoute(Response<Bytes>, &'static str),
     /// The connection is closed.
     Nothing,
 }
 
-/// The response as the client gets it, and how long its body may stand still.
+/// The response as the client gets it, and what its body may take of time.
 fn answer(
     caller: &Caller,
     exchange: Exchange,
     replied: Result<Reply<'_>, Denied>,
     progress: &Rc<Progress>,
     version: Version,
-) -> Response<(ResponseBody, Duration)> {
+) -> Response<(ResponseBody, Patience)> {
     let (response, code) = match replied {
-        Ok(Reply::OfApp(response, lease, timeouts)) => {
+        Ok(Reply::OfApp(response, lease, route)) => {
             let (head, incoming) = response.into_parts();
             exchange.responded(head.status);
-            let (idle, limit) = (timeouts.body_idle_timeout, timeouts.exchange_timeout);
+            progress.is_answered.set(true);
+            let (patience, limit) = (Patience::of(route), route.timeouts.exchange_timeout);
+            let progress = Rc::clone(progress);
             let body =
-                ResponseBody::upstream(exchange, incoming, lease, Rc::clone(progress), idle, limit);
-            return Response::from_parts(head, (body, idle));
+                ResponseBody::upstream(exchange, incoming, lease, progress, patience.idle, limit);
+            return Response::from_parts(head, (body, patience));
         }
         Ok(Reply::OfRoute(response, code)) => (response, Some(code)),
         Ok(Reply::Nothing) => (Response::new(Bytes::new()), None),
@@ -146,7 +149,9 @@ fn answer(
         exchange.ended(Outcome::Answered(code));
     }
     let idle = caller.site.config.timeouts.body_idle_timeout;
-    response.map(|bytes| (ResponseBody::own(exchange, bytes), idle))
+    // Too few bytes for a rate.
+    let patience = Patience { idle, rate: None };
+    response.map(|bytes| (ResponseBody::own(exchange, bytes), patience))
 }
 
 /// A request that got the gateway's own answer.
@@ -281,7 +286,7 @@ async fn forward<'a>(
         Rc::clone(progress),
         exchange.request_bytes(),
         route.body_bytes_max,
-        route.timeouts.body_idle_timeout,
+        Patience::of(route),
         expectation,
     );
     let mut request = Request::from_parts(head, body);
@@ -297,7 +302,7 @@ async fn forward<'a>(
     let (mut response, lease) = sending.send(permit, request).await?;
     response::check(&mut response).map_err(|cause| sending.invalid(cause))?;
     headers::apply(&proxy.response_headers, response.headers_mut());
-    Ok(Reply::OfApp(response, lease, &route.timeouts))
+    Ok(Reply::OfApp(response, lease, route))
 }
 
 /// Why a host is answered with 421, and what would have been right.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::Timeouts;
+use crate::observe::metrics::Flood;
 
 /// What a connection ran out of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,7 @@ pub(super) struct Activity {
     write_blocked_since: Cell<Option<Instant>>,
     unwritten: Cell<bool>,
     is_last_look: Cell<bool>,
+    flood: Cell<Option<Flood>>,
 }
 
 impl Activity {
@@ -44,6 +46,7 @@ impl Activity {
             write_blocked_since: Cell::new(None),
             unwritten: Cell::new(false),
             is_last_look: Cell::new(false),
+            flood: Cell::new(None),
         }
     }
 
@@ -56,6 +59,16 @@ impl Activity {
     /// Says so, or that it is over.
     pub(super) fn look_last(&self, is_last_look: bool) {
         self.is_last_look.set(is_last_look);
+    }
+
+    /// The client floods the connection. What is said first is why it ends.
+    pub(super) fn flooded(&self, flood: Flood) {
+        self.flood.set(self.flood.get().or(Some(flood)));
+    }
+
+    /// With what the client flooded the connection.
+    pub(super) fn flood(&self) -> Option<Flood> {
+        self.flood.get()
     }
 
     /// An exchange has begun.

@@ -25,6 +25,7 @@ use crate::tls::TlsStream;
 
 use super::activity::{Activity, Expiry};
 use super::client_io::ClientIo;
+use super::frames::FrameWatch;
 use super::standing::Standing;
 use super::worker::Worker;
 
@@ -47,7 +48,9 @@ pub(super) async fn serve(
 ) {
     let activity = Rc::new(Activity::new(http2));
     let standing = Rc::new(standing);
-    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing)));
+    let frames = http2.then(|| FrameWatch::new(site.config.limits.control_frames_per_second));
+    let io = ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing), frames);
+    let io = TokioIo::new(io);
     let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
     let limits = &site.config.limits;
     let ended = if http2 {
@@ -59,6 +62,9 @@ pub(super) async fn serve(
     };
     if let Err(error) = ended {
         debug!(%error, "the connection broke");
+    }
+    if let Some(flood) = activity.flood() {
+        standing.flooded(flood);
     }
 }
 

@@ -8,6 +8,7 @@ mod addresses;
 mod client_io;
 mod connection;
 mod expiries;
+mod frames;
 mod gateway;
 mod handshakes;
 mod health_checks;
@@ -264,6 +265,11 @@ impl Control {
     /// The clients that were refused: how many, and the last ones.
     pub fn refusals(&self) -> &Refusals {
         &self.shared.refusals
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     /// Puts another generation in force. Every later request is judged by it, also on connections that are
