@@ -121,9 +121,9 @@ fn trailers(mut rest: &[u8]) -> Result<Option<&[u8]>, String> {
         if end == 0 {
             return Ok(Some(&rest[2..]));
         }
-        let line = std::str::from_utf8(&rest[..end]).map_err(|error| error.to_string())?;
+        let line: String = rest[..end].iter().map(|byte| char::from(*byte)).collect();
         let (name, _) = line.split_once(':').ok_or_else(|| format!("trailer {line:?}"))?;
-        if !is_token(name) || line.contains(char::is_control) {
+        if !is_token(name) || line.contains(|c: char| c.is_ascii_control()) {
             return Err(format!("trailer {line:?}"));
         }
         rest = &rest[end + 2..];
