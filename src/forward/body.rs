@@ -15,12 +15,12 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::config::{BodyRate, Route};
 use crate::observe::{Exchange, Outcome};
 use crate::upstream::Lease;
 
 use super::headers::is_reserved;
 use super::pace::Pace;
+use super::patience::{Patience, Stall};
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -40,63 +40,6 @@ pub enum BodyError {
     /// The sender broke off, or broke the rules of its framing.
     #[error(transparent)]
     Broken(#[from] hyper::Error),
-}
-
-/// Fires when nothing has moved for a while. Costs a timer only once a body has to wait.
-struct Stall {
-    limit: Duration,
-    sleep: Option<Pin<Box<Sleep>>>,
-    /// `None` while nothing has to wait.
-    waiting_since: Option<Instant>,
-}
-
-impl Stall {
-    fn new(limit: Duration) -> Self {
-        Self { limit, sleep: None, waiting_since: None }
-    }
-
-    /// Something moved.
-    fn reset(&mut self) {
-        self.waiting_since = None;
-    }
-
-    /// How long this wait has lasted.
-    fn waited(&self, now: Instant) -> Duration {
-        self.waiting_since.map_or(Duration::ZERO, |since| now - since)
-    }
-
-    /// Waiting: ready once the limit, or less if there is less left, has passed since this wait began. No wait may end
-    /// sooner than the one before would have.
-    fn poll(&mut self, cx: &mut Context<'_>, left: Option<Duration>) -> Poll<()> {
-        let now = Instant::now();
-        let limit = left.map_or(self.limit, |left| left.min(self.limit));
-        let deadline = *self.waiting_since.get_or_insert(now) + limit;
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        // A timer that was set for an earlier wait is moved on only when it fires.
-        while sleep.as_mut().poll(cx).is_ready() {
-            if deadline <= now {
-                return Poll::Ready(());
-            }
-            sleep.as_mut().reset(deadline);
-        }
-        Poll::Pending
-    }
-}
-
-/// What a body may take of time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// How long it may stand still.
-    pub(super) idle: Duration,
-    /// How slow its client may be.
-    pub(super) rate: Option<BodyRate>,
-}
-
-impl Patience {
-    /// What a route says.
-    pub(super) fn of(route: &Route) -> Self {
-        Self { idle: route.timeouts.body_idle_timeout, rate: route.body_rate }
-    }
 }
 
 /// How far the body of a request has come, for whoever waits for the response.
@@ -194,7 +137,7 @@ impl Body for RequestBody {
             ready!(this.stall.poll(cx, left));
             this.pace.waited(this.stall.waited(Instant::now()));
             let missed = this.pace.missed().filter(|_| left.is_some());
-            let limit = this.stall.limit;
+            let limit = this.stall.limit();
             let error = missed.map_or(BodyError::Idle(limit), BodyError::TooSlow);
             return Poll::Ready(Some(Err(error)));
         };
@@ -382,7 +325,7 @@ impl Body for ResponseBody {
         match Pin::new(&mut streaming.incoming).poll_frame(cx) {
             Poll::Pending => {
                 ready!(streaming.stall.poll(cx, None));
-                let limit = streaming.stall.limit;
+                let limit = streaming.stall.limit();
                 this.break_off(BodyError::Idle(limit))
             }
             Poll::Ready(None) => {

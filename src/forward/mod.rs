@@ -7,6 +7,7 @@ mod deadlines;
 mod headers;
 mod outgoing;
 mod pace;
+mod patience;
 mod rate;
 mod recall;
 mod reply;
@@ -41,7 +42,8 @@ pub use headers::reserved_names;
 pub use reply::Answer;
 pub use watched::WatchedBody;
 
-use body::{Patience, Progress, ResponseBody};
+use body::{Progress, ResponseBody};
+use patience::Patience;
 use recall::Recall;
 use sending::Sending;
 

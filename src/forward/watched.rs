@@ -18,8 +18,9 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::body::{BodyError, Patience, ResponseBody};
+use super::body::{BodyError, ResponseBody};
 use super::pace::Pace;
+use super::patience::Patience;
 
 /// A response's body that is not waited for without end.
 pub struct WatchedBody {

@@ -9,6 +9,8 @@ mod client_io;
 mod connection;
 mod expiries;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod gateway;
 mod handshakes;
 mod health_checks;

@@ -63,7 +63,7 @@ impl Sealer {
     }
 
     /// Sends one record over and over until the gateway has had enough; whether it ever had.
-    fn is_ended_by(mut self, kind: u8, content: &[u8]) -> bool {
+    fn ends_by(mut self, kind: u8, content: &[u8]) -> bool {
         for _ in 0..100 {
             let records: Vec<u8> = (0..100).flat_map(|_| self.seal(kind, content)).collect();
             if self.socket.write_all(&records).is_err() {
@@ -113,7 +113,7 @@ fn records_that_carry_nothing_come_to_an_end() {
         ("records of no type", 99, b"x"),
     ] {
         let client = Sealer::connect(&gateway.caller());
-        assert!(client.is_ended_by(kind, content), "{name} went on");
+        assert!(client.ends_by(kind, content), "{name} went on");
         assert_eq!(gateway.connect().get("/").status(), 200, "{name}");
     }
 }

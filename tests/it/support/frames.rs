@@ -153,9 +153,8 @@ impl Frames {
     pub fn outcome(&mut self, stream: u32) -> Outcome {
         let mut status = None;
         loop {
-            let frame = match self.next() {
-                Ok(frame) => frame,
-                Err(_) => return Outcome::Gone,
+            let Ok(frame) = self.next() else {
+                return Outcome::Gone;
             };
             match frame.kind {
                 GOAWAY => {
