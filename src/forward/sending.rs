@@ -193,7 +193,7 @@ fn denied(error: &SendError) -> Denied {
         }
         Failure::RequestBody => match body_error(error) {
             Some(BodyError::TooLarge(_)) => Answer::BodyTooLarge,
-            Some(BodyError::Idle(_)) => Answer::RequestTimeout,
+            Some(BodyError::Idle(_) | BodyError::TooSlow(_)) => Answer::RequestTimeout,
             _ => Answer::BadRequest,
         },
     };

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::config::Timeouts;
 use crate::forward::Tunnel;
+use crate::observe::metrics::Flood;
 
 /// What a connection ran out of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub(super) struct Activity {
     saw_upgrade: Cell<bool>,
     /// What follows HTTP.
     tunnel: Cell<Option<Box<Tunnel>>>,
+    flood: Cell<Option<Flood>>,
 }
 
 impl Activity {
@@ -53,6 +55,7 @@ impl Activity {
             is_last_look: Cell::new(false),
             saw_upgrade: Cell::new(false),
             tunnel: Cell::new(None),
+            flood: Cell::new(None),
         }
     }
 
@@ -65,6 +68,16 @@ impl Activity {
     /// Says so, or that it is over.
     pub(super) fn look_last(&self, is_last_look: bool) {
         self.is_last_look.set(is_last_look);
+    }
+
+    /// The client floods the connection. What is said first is why it ends.
+    pub(super) fn flooded(&self, flood: Flood) {
+        self.flood.set(self.flood.get().or(Some(flood)));
+    }
+
+    /// With what the client flooded the connection.
+    pub(super) fn flood(&self) -> Option<Flood> {
+        self.flood.get()
     }
 
     /// An exchange has begun.

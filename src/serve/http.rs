@@ -25,6 +25,7 @@ use crate::tls::TlsStream;
 
 use super::activity::{Activity, Expiry};
 use super::client_io::ClientIo;
+use super::frames::FrameWatch;
 use super::standing::Standing;
 use super::tunnel;
 use super::worker::Worker;
@@ -48,7 +49,9 @@ pub(super) async fn serve(
 ) {
     let activity = Rc::new(Activity::new(http2));
     let standing = Rc::new(standing);
-    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing)));
+    let frames = http2.then(|| FrameWatch::new(site.config.limits.control_frames_per_second));
+    let io = ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing), frames);
+    let io = TokioIo::new(io);
     let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
     let limits = &site.config.limits;
     if http2 {
@@ -58,6 +61,9 @@ pub(super) async fn serve(
         }
         let mut connection = builder.serve_connection(io, service);
         drive(&mut connection, &worker, &standing, &activity, &site.config).await;
+        if let Some(flood) = activity.flood() {
+            standing.flooded(flood);
+        }
         return;
     }
     let mut connection = http1_builder(limits).serve_connection(io, service);
@@ -170,9 +176,10 @@ fn http2_builder(limits: &config::SiteLimits) -> http2::Builder<LocalExecutor> {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
         // Resets that a client or we ourselves cause before h2 ends the connection (CVE-2023-44487 and
-        // CVE-2025-8671).
+        // CVE-2025-8671). The latter are counted as long as the connection lives, and streams that are refused are
+        // among them: a client may open a hundred before it hears how many there may be.
         .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(64);
+        .max_local_error_reset_streams(256);
     builder
 }
 

@@ -8,6 +8,7 @@
 
 mod access_log;
 mod admin;
+mod attacks;
 mod ceilings;
 mod continuous;
 mod forwarding;
