@@ -8,6 +8,9 @@ use tokio::time::Instant;
 
 use crate::config::Timeouts;
 
+/// How long a connection of HTTP/1.1 keeps its buffers after the last answer.
+const REST_AFTER: Duration = Duration::from_secs(1);
+
 /// What a connection ran out of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expiry {
@@ -19,6 +22,8 @@ pub(super) enum Expiry {
     Write,
     /// What was verified holds no longer than this.
     Trust,
+    /// Nothing asked for a moment: it needs no buffers until something comes.
+    Rest,
 }
 
 pub(super) struct Activity {
@@ -31,6 +36,7 @@ pub(super) struct Activity {
     write_blocked_since: Cell<Option<Instant>>,
     unwritten: Cell<bool>,
     is_last_look: Cell<bool>,
+    is_closing: Cell<bool>,
 }
 
 impl Activity {
@@ -44,6 +50,7 @@ impl Activity {
             write_blocked_since: Cell::new(None),
             unwritten: Cell::new(false),
             is_last_look: Cell::new(false),
+            is_closing: Cell::new(false),
         }
     }
 
@@ -110,6 +117,23 @@ impl Activity {
         if self.exchanges.get() == 0 && self.unwritten.replace(false) {
             self.quiet_since.set(Instant::now());
         }
+    }
+
+    /// The last words are written.
+    pub(super) fn closing(&self) {
+        self.is_closing.set(true);
+    }
+
+    /// From when on the connection can do without the HTTP library: on HTTP/1.1 between two requests, with nothing read,
+    /// nothing left to write, and nothing said of an end. `since` is when the library was given to it.
+    pub(super) fn rests_at(&self, since: Instant) -> Option<Instant> {
+        let is_between = !self.is_http2
+            && self.exchanges.get() == 0
+            && self.head_since.get().is_none()
+            && self.write_blocked_since.get().is_none()
+            && !self.unwritten.get()
+            && !self.is_closing.get();
+        is_between.then(|| self.quiet_since.get().max(since) + REST_AFTER)
     }
 
     /// Whether what is written now can only be the HTTP library's own answer to a request that it could

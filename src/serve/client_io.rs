@@ -24,7 +24,9 @@ use super::linger::Linger;
 use super::standing::Standing;
 
 pub(super) struct ClientIo {
-    stream: TlsStream,
+    stream: Box<TlsStream>,
+    /// What came while nobody read, or was read and not used; it is read first.
+    ahead: Bytes,
     activity: Rc<Activity>,
     standing: Rc<Standing>,
     /// An answer of ours in place of hyper's, and how much of it is written.
@@ -34,8 +36,31 @@ pub(super) struct ClientIo {
 }
 
 impl ClientIo {
-    pub(super) fn new(stream: TlsStream, activity: Rc<Activity>, standing: Rc<Standing>) -> Self {
-        Self { stream, activity, standing, substitute: None, linger: None }
+    pub(super) fn new(
+        stream: Box<TlsStream>,
+        activity: Rc<Activity>,
+        standing: Rc<Standing>,
+    ) -> Self {
+        Self { stream, ahead: Bytes::new(), activity, standing, substitute: None, linger: None }
+    }
+
+    /// Takes back what was read and not used, to be read again.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        debug_assert!(self.ahead.is_empty(), "who reads has read this first");
+        self.ahead = bytes;
+    }
+
+    /// Waits until there is something to read, be it the end, and keeps it to be read.
+    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.ahead.is_empty() {
+            return Poll::Ready(());
+        }
+        let mut bytes = [0; 512];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        // An end or an error comes again to whoever reads next.
+        _ = ready!(Pin::new(&mut *self).poll_read(cx, &mut buffer));
+        self.ahead = Bytes::copy_from_slice(buffer.filled());
+        Poll::Ready(())
     }
 
     /// Whether hyper is answering by itself; our answer then takes its place.
@@ -112,6 +137,12 @@ impl AsyncRead for ClientIo {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead.split_to(count));
+            self.activity.read();
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
         let is_asked = self.activity.is_last_look() && result.is_pending() && self.has_unread();
@@ -167,6 +198,7 @@ impl AsyncWrite for ClientIo {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        this.activity.closing();
         if this.linger.is_none() {
             ready!(this.poll_substitute(cx))?;
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;

@@ -25,6 +25,7 @@ use crate::tls::TlsStream;
 
 use super::activity::{Activity, Expiry};
 use super::client_io::ClientIo;
+use super::rest;
 use super::standing::Standing;
 use super::worker::Worker;
 
@@ -41,7 +42,7 @@ pub(super) async fn serve(
     worker: Rc<Worker>,
     standing: Standing,
     site: &Arc<Site>,
-    stream: TlsStream,
+    stream: Box<TlsStream>,
     http2: bool,
     shaken: Duration,
 ) {
@@ -50,16 +51,29 @@ pub(super) async fn serve(
     let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing)));
     let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
     let limits = &site.config.limits;
-    let ended = if http2 {
-        let connection = http2_builder(limits).serve_connection(io, service);
-        drive(connection, &worker, &standing, &activity, &site.config).await
-    } else {
-        let connection = http1_builder(limits).serve_connection(io, service);
-        drive(connection, &worker, &standing, &activity, &site.config).await
-    };
-    if let Err(error) = ended {
-        debug!(%error, "the connection broke");
+    // Boxed, so that a connection needs the memory of what it is and not of all that it could be.
+    if http2 {
+        let mut connection = Box::new(http2_builder(limits).serve_connection(io, service));
+        drive(&mut *connection, &worker, &standing, &activity, &site.config).await;
+        return;
     }
+    let builder = http1_builder(limits);
+    let mut connection = Box::new(builder.serve_connection(io, service));
+    while drive(&mut *connection, &worker, &standing, &activity, &site.config).await == End::Rests {
+        let http1::Parts { mut io, read_buf, service, .. } = connection.into_parts();
+        io.inner_mut().unread(read_buf);
+        rest::rest(io.inner_mut(), &worker, &standing, &activity, &site.config).await;
+        connection = Box::new(builder.serve_connection(io, service));
+    }
+}
+
+/// How the driving of an HTTP connection ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The connection has ended too.
+    Over,
+    /// It has nothing to do for now.
+    Rests,
 }
 
 /// Every request of a connection goes through here.
@@ -88,10 +102,12 @@ fn service(
             None => (Entry::Fine, Some(Running::begin(&worker))),
         };
         let (trust, head_start) = (Rc::clone(&standing), head_start.take());
+        // On the heap for as long as it lasts: the library keeps room for it on each idle connection.
         let exchange = forward::exchange(caller, trust, entry, request, head_start, move || {
             drop(running);
             ended.ended();
         });
+        let exchange = Box::pin(exchange);
         async move {
             let mut response = exchange.await?;
             if is_http1 && (is_last || worker.draining.get().is_some()) {
@@ -163,7 +179,7 @@ impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor 
 }
 
 /// What the driver needs of both kinds of HTTP connection.
-trait HttpConnection: Future<Output = hyper::Result<()>> {
+trait HttpConnection: Future<Output = hyper::Result<()>> + Unpin {
     /// Finish what runs, begin nothing new.
     fn wind_down(self: Pin<&mut Self>);
 }
@@ -193,24 +209,25 @@ where
 
 /// Runs an HTTP connection to its end: under its deadlines, under the trust in force, and until told to drain.
 async fn drive(
-    connection: impl HttpConnection,
+    connection: &mut impl HttpConnection,
     worker: &Worker,
     standing: &Standing,
     activity: &Activity,
     site: &config::Site,
-) -> hyper::Result<()> {
+) -> End {
     let timeouts = &site.timeouts;
     let most = site.limits.requests_per_connection_max;
-    let mut connection = pin!(connection);
+    let mut connection = Pin::new(connection);
+    let began = Instant::now();
     let entry = worker.roster.entry();
     let mut winding_down = None;
-    let mut timer = pin!(sleep_until(Instant::now() + timeouts.idle_timeout));
+    let mut timer = pin!(sleep_until(began + timeouts.idle_timeout));
     poll_fn(|cx| {
         entry.enter(cx);
         loop {
             if winding_down.is_none() && is_to_end(worker, standing, activity, most) {
-                if let Poll::Ready(ended) = look_last(connection.as_mut(), activity, cx) {
-                    return Poll::Ready(ended);
+                if let Poll::Ready(end) = look_last(connection.as_mut(), activity, cx) {
+                    return Poll::Ready(end);
                 }
                 if is_to_end(worker, standing, activity, most) {
                     connection.as_mut().wind_down();
@@ -218,10 +235,9 @@ async fn drive(
                 }
             }
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-                return Poll::Ready(ended);
+                return Poll::Ready(over(ended));
             }
-            let draining = worker.draining.get().map(|since| (since, worker.drain_grace()));
-            let deadline = match (activity.deadline(timeouts, draining), winding_down) {
+            let deadline = match (deadline(worker, activity, timeouts), winding_down) {
                 // Told to leave; it has a while to do so.
                 (Some((_, Expiry::Idle)), Some(since)) => {
                     Some((since + timeouts.header_timeout, Expiry::Idle))
@@ -229,8 +245,12 @@ async fn drive(
                 (deadline, _) => deadline,
             };
             let trust = standing.expires().map(|at| (at, Expiry::Trust));
-            let Some((at, expiry)) = deadline.into_iter().chain(trust).min_by_key(|(at, _)| *at)
-            else {
+            let rest = match winding_down {
+                None => activity.rests_at(began).map(|at| (at, Expiry::Rest)),
+                Some(_) => None,
+            };
+            let deadlines = deadline.into_iter().chain(trust).chain(rest);
+            let Some((at, expiry)) = deadlines.min_by_key(|(at, _)| *at) else {
                 return Poll::Pending;
             };
             // The timer is moved only when it would ring too late, or has rung too early: a connection
@@ -248,9 +268,11 @@ async fn drive(
             match expiry {
                 // The next turn asks how the connection stands now.
                 Expiry::Trust => standing.rings(),
+                // The library has just found nothing to do.
+                Expiry::Rest => return Poll::Ready(End::Rests),
                 Expiry::Idle if winding_down.is_none() => {
-                    if let Poll::Ready(ended) = look_last(connection.as_mut(), activity, cx) {
-                        return Poll::Ready(ended);
+                    if let Poll::Ready(end) = look_last(connection.as_mut(), activity, cx) {
+                        return Poll::Ready(end);
                     }
                     if activity.is_reading_head() {
                         continue;
@@ -261,7 +283,7 @@ async fn drive(
                 // Whoever does not finish, does not read, or does not leave is left.
                 Expiry::Idle | Expiry::Head | Expiry::Write => {
                     debug!(?expiry, "a connection ran out of time");
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(End::Over);
                 }
             }
         }
@@ -274,15 +296,37 @@ fn look_last(
     connection: Pin<&mut impl HttpConnection>,
     activity: &Activity,
     cx: &mut Context<'_>,
-) -> Poll<hyper::Result<()>> {
+) -> Poll<End> {
     activity.look_last(true);
     let polled = connection.poll(cx);
     activity.look_last(false);
-    polled
+    polled.map(over)
+}
+
+fn over(ended: hyper::Result<()>) -> End {
+    if let Err(error) = ended {
+        debug!(%error, "the connection broke");
+    }
+    End::Over
+}
+
+/// When the connection runs out of what, as things stand.
+pub(super) fn deadline(
+    worker: &Worker,
+    activity: &Activity,
+    timeouts: &config::Timeouts,
+) -> Option<(Instant, Expiry)> {
+    let draining = worker.draining.get().map(|since| (since, worker.drain_grace()));
+    activity.deadline(timeouts, draining)
 }
 
 /// Whether a connection must not begin anything new.
-fn is_to_end(worker: &Worker, standing: &Standing, activity: &Activity, most: Option<u64>) -> bool {
+pub(super) fn is_to_end(
+    worker: &Worker,
+    standing: &Standing,
+    activity: &Activity,
+    most: Option<u64>,
+) -> bool {
     if !standing.holds() {
         // A request that has begun to arrive gets an answer that says why.
         return !activity.is_reading_head();

@@ -10,6 +10,7 @@ mod access_log;
 mod admin;
 mod ceilings;
 mod continuous;
+mod faults;
 mod forwarding;
 mod headers;
 mod identity_formats;
