@@ -53,7 +53,9 @@ fn main() {
     for alpn in [Alpn::Http1, Alpn::Http2] {
         busy(&app, alpn, counts.busy);
     }
-    println!("\n| beside them | a request on a kept connection, p50, p99 | handshake and request, p50, p99 |");
+    println!(
+        "\n| beside them | a request on a kept connection, p50, p99 | handshake and request, p50, p99 |"
+    );
     println!("|---|---|---|");
     for line in latencies {
         println!("{line}");

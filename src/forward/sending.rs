@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::config::{Balance, Endpoint, HashKey, Retry, Route, Upstream};
+use crate::config::{Balance, Endpoint, HashKey, Route, Upstream};
 use crate::observe::{Chosen, Exchange};
 use crate::policy::Permit;
 use crate::upstream::{Call, Failure, Lease, Options, SendError};
@@ -104,7 +104,7 @@ impl Sending<'_> {
             upstream: Arc::clone(self.upstream),
             options: Options::of(&self.route.timeouts, &site.limits),
             key: self.key(request.headers()),
-            again: self.again(request),
+            copy: self.copy(request),
             chosen,
             may_go: Box::new(move || recall.may_go()),
         }
@@ -129,26 +129,21 @@ impl Sending<'_> {
         of_client.unwrap_or_else(|| self.caller.peer.ip().to_string())
     }
 
-    /// The request anew, where it may be done twice (RFC 9110 section 9.2.2) and has no body.
-    fn again(
+    /// How to copy the request, where it may be done twice (RFC 9110 section 9.2.2) and has no body.
+    fn copy(
         &self,
         request: &Request<RequestBody>,
-    ) -> Option<Box<dyn Fn() -> Request<RequestBody>>> {
+    ) -> Option<fn(&Request<RequestBody>) -> Request<RequestBody>> {
         const IDEMPOTENT: [Method; 5] =
             [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE];
-        let is_asked = self.upstream.retry == Retry::Idempotent;
-        if !is_asked || !self.progress.ended.get() || !IDEMPOTENT.contains(request.method()) {
-            return None;
-        }
-        let (method, uri, headers) =
-            (request.method().clone(), request.uri().clone(), request.headers().clone());
-        Some(Box::new(move || {
-            let mut request = Request::new(RequestBody::empty());
-            *request.method_mut() = method.clone();
-            *request.uri_mut() = uri.clone();
-            *request.headers_mut() = headers.clone();
-            request
-        }))
+        let is_safe = self.progress.ended.get() && IDEMPOTENT.contains(request.method());
+        is_safe.then_some(|request| {
+            let mut copy = Request::new(RequestBody::empty());
+            *copy.method_mut() = request.method().clone();
+            *copy.uri_mut() = request.uri().clone();
+            *copy.headers_mut() = request.headers().clone();
+            copy
+        })
     }
 }
 

@@ -2,8 +2,8 @@
 //! with them, only its TLS session is left. Whatever happens to it, be it a byte, the end, a change of trust or a deadline, is
 //! the driver's: it gets the library again and goes on as if it had never been without.
 
-use std::future::poll_fn;
 use std::future::Future as _;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 

@@ -94,7 +94,11 @@ const NO_HEAD: &[Case] = &[
     case("stalls in the status line", stalls!("HTTP/1.1 20"), TIMEOUT),
     case("closes in the header lines", says!("HTTP/1.1 200 OK\r\nContent-Le"), CLOSED),
     case("resets in the header lines", resets!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"), CLOSED),
-    case("stalls in the header lines", stalls!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"), TIMEOUT),
+    case(
+        "stalls in the header lines",
+        stalls!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"),
+        TIMEOUT,
+    ),
     case("drips header lines for ever", drips, TIMEOUT),
 ];
 
@@ -112,21 +116,41 @@ const NO_HTTP: &[Case] = &[
     case("a page without a head (HTTP/0.9)", stalls!("<html>hello</html>\r\n\r\n"), INVALID),
     case("TLS", stalls!("\x15\x03\x01\x00\x02\x02\x46"), INVALID),
     case("HTTP/2", stalls!(&b"\0\0\0\x04\0\0\0\0\0"[..]), INVALID),
-    case("garbage before the status line", stalls!("\0garbage\r\nHTTP/1.1 200 OK\r\n\r\n"), INVALID),
+    case(
+        "garbage before the status line",
+        stalls!("\0garbage\r\nHTTP/1.1 200 OK\r\n\r\n"),
+        INVALID,
+    ),
     case("garbage after the status line", stalls!("HTTP/1.1 200 OK\r\ngarbage\r\n\r\n"), INVALID),
     case("HTTP/2.0 in the status line", stalls!("HTTP/2.0 200 OK\r\n\r\n"), INVALID),
     case("HTTP/1.2 in the status line", stalls!("HTTP/1.2 200 OK\r\n\r\n"), INVALID),
     case("a status of two digits", stalls!("HTTP/1.1 20 OK\r\n\r\n"), INVALID),
     case("a status of four digits", stalls!("HTTP/1.1 2000 OK\r\n\r\n"), INVALID),
     case("status 099", stalls!("HTTP/1.1 099 No\r\nContent-Length: 0\r\n\r\n"), INVALID),
-    case("HTTP/1.0 with a length", stalls!("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"), Whole(200, "ok")),
+    case(
+        "HTTP/1.0 with a length",
+        stalls!("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+        Whole(200, "ok"),
+    ),
     case("HTTP/1.0 without a length", says!("HTTP/1.0 200 OK\r\n\r\nok"), Whole(200, "ok"))
         .note("The end of the connection is the end of the body."),
-    case("HTTP/1.0 with chunks", stalls!("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"), INVALID),
-    case("empty lines before the status line", says!("\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Whole(200, "ok"))
-        .kept(),
-    case("no reason behind the status", says!("HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok"), Whole(200, "ok"))
-        .kept(),
+    case(
+        "HTTP/1.0 with chunks",
+        stalls!("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+        INVALID,
+    ),
+    case(
+        "empty lines before the status line",
+        says!("\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+        Whole(200, "ok"),
+    )
+    .kept(),
+    case(
+        "no reason behind the status",
+        says!("HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok"),
+        Whole(200, "ok"),
+    )
+    .kept(),
 ];
 
 const HEADS: &[Case] = &[
@@ -263,11 +287,19 @@ fn endless_trailers(talk: &mut Talk) {
 }
 
 const EARLY: &[Case] = &[
-    case("200 before the body was read, and keeps the connection", stalls!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Whole(200, "ok"))
-        .asked(Post)
-        .note("The rest of the request is not waited for, so neither connection of HTTP/1.1 goes on."),
-    case("413 before the body was read, and closes", says!("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"), Whole(413, "no"))
-        .asked(Post),
+    case(
+        "200 before the body was read, and keeps the connection",
+        stalls!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+        Whole(200, "ok"),
+    )
+    .asked(Post)
+    .note("The rest of the request is not waited for, so neither connection of HTTP/1.1 goes on."),
+    case(
+        "413 before the body was read, and closes",
+        says!("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"),
+        Whole(413, "no"),
+    )
+    .asked(Post),
     case("closes before the body was read", says!(""), CLOSED).asked(Post),
     case("resets before the body was read", Talk::reset, CLOSED).asked(Post),
 ];

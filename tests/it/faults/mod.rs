@@ -9,8 +9,8 @@ mod clients;
 mod page;
 mod reuse;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::admin::{TABLE, look};
 use crate::support::client::{Client, End};
@@ -78,7 +78,12 @@ impl Case {
         let (Gets::Answer(status, _) | Gets::Whole(status, _) | Gets::BrokenOff(status, _)) =
             self.gets;
         assert_eq!(event.field("status"), status.to_string(), "{}", self.name);
-        assert_eq!(event.field("cause").is_empty(), outcome == "complete", "{}: {event:?}", self.name);
+        assert_eq!(
+            event.field("cause").is_empty(),
+            outcome == "complete",
+            "{}: {event:?}",
+            self.name
+        );
     }
 }
 

@@ -24,7 +24,10 @@ fn written() -> String {
     );
     for case in CLIENTS {
         let (name, over, outcome) = (case.name, case.over(), case.outcome);
-        text.push_str(&format!("| {name} | {over} | `{outcome}` | {} | {} |\n", case.app, case.note));
+        text.push_str(&format!(
+            "| {name} | {over} | `{outcome}` | {} | {} |\n",
+            case.app, case.note
+        ));
     }
     text
 }
