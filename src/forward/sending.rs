@@ -104,7 +104,7 @@ impl Sending<'_> {
             upstream: Arc::clone(self.upstream),
             options: Options::of(&self.route.timeouts, &site.limits),
             key: self.key(request.headers()),
-            copy: self.copy(request),
+            empty: self.is_repeatable(request).then_some(RequestBody::empty),
             chosen,
             may_go: Box::new(move || recall.may_go()),
         }
@@ -129,21 +129,11 @@ impl Sending<'_> {
         of_client.unwrap_or_else(|| self.caller.peer.ip().to_string())
     }
 
-    /// How to copy the request, where it may be done twice (RFC 9110 section 9.2.2) and has no body.
-    fn copy(
-        &self,
-        request: &Request<RequestBody>,
-    ) -> Option<fn(&Request<RequestBody>) -> Request<RequestBody>> {
+    /// Whether the request may be done twice (RFC 9110 section 9.2.2), and has no body that could not.
+    fn is_repeatable(&self, request: &Request<RequestBody>) -> bool {
         const IDEMPOTENT: [Method; 5] =
             [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE];
-        let is_safe = self.progress.ended.get() && IDEMPOTENT.contains(request.method());
-        is_safe.then_some(|request| {
-            let mut copy = Request::new(RequestBody::empty());
-            *copy.method_mut() = request.method().clone();
-            *copy.uri_mut() = request.uri().clone();
-            *copy.headers_mut() = request.headers().clone();
-            copy
-        })
+        self.progress.ended.get() && IDEMPOTENT.contains(request.method())
     }
 }
 

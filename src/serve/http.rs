@@ -58,12 +58,19 @@ pub(super) async fn serve(
         return;
     }
     let builder = http1_builder(limits);
-    let mut connection = Box::new(builder.serve_connection(io, service));
-    while drive(&mut *connection, &worker, &standing, &activity, &site.config).await == End::Rests {
-        let http1::Parts { mut io, read_buf, service, .. } = connection.into_parts();
-        io.inner_mut().unread(read_buf);
+    let (mut io, mut service) = (io, service);
+    loop {
+        let parts = {
+            let mut connection = Box::new(builder.serve_connection(io, service));
+            let end = drive(&mut *connection, &worker, &standing, &activity, &site.config).await;
+            if end == End::Over {
+                return;
+            }
+            connection.into_parts()
+        };
+        (io, service) = (parts.io, parts.service);
+        io.inner_mut().unread(parts.read_buf);
         rest::rest(io.inner_mut(), &worker, &standing, &activity, &site.config).await;
-        connection = Box::new(builder.serve_connection(io, service));
     }
 }
 

@@ -79,8 +79,8 @@ pub struct Call<B> {
     pub options: Options,
     /// What the request is told by, where endpoints are chosen by that.
     pub key: String,
-    /// How to copy the request, if it may be done twice.
-    pub copy: Option<fn(&Request<B>) -> Request<B>>,
+    /// What makes a body without a byte, if the request has such a one and may be done twice.
+    pub empty: Option<fn() -> B>,
     /// Set to the place of the endpoint that is tried.
     pub chosen: Chosen,
     /// Whether it still may be sent: asked right before it is, as it may have waited for a connection until then.
@@ -165,7 +165,7 @@ where
         self.budget.earn();
         let mut tried = Vec::new();
         let mut wait = self.hold.wait(&call.options);
-        let mut reuse = if call.copy.is_some() { Reuse::Any } else { Reuse::Sure };
+        let mut reuse = if call.empty.is_some() { Reuse::Any } else { Reuse::Sure };
         loop {
             let Some(index) = self.choose(upstream, &tried, &call.key) else {
                 // Every endpoint has failed this request.
@@ -195,7 +195,7 @@ where
                 return Err(SendError::recalled(endpoint));
             }
             let is_asked = is_reused || upstream.retry == Retry::Idempotent;
-            let copy = call.copy.filter(|_| is_asked).map(|copy| copy(&request));
+            let copy = call.empty.filter(|_| is_asked).map(|empty| copied(&request, empty()));
             let mut lease = Lease::new(Rc::clone(&known.pool), connection, call.options);
             let mut error = match lease.sender().try_send_request(request).await {
                 Ok(response) => {
@@ -344,4 +344,13 @@ where
         endpoints.insert(endpoint.clone(), Rc::clone(&known));
         known
     }
+}
+
+/// The same request once more.
+fn copied<B>(request: &Request<B>, body: B) -> Request<B> {
+    let mut copy = Request::new(body);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
 }

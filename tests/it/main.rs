@@ -26,6 +26,7 @@ mod pins;
 mod pkits;
 mod refusals;
 mod reload;
+mod rest;
 mod resumption;
 mod revocation;
 mod routes;

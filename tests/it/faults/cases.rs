@@ -107,7 +107,7 @@ fn drips(talk: &mut Talk) {
     while talk.is_heard() {
         talk.say("y");
         // Slowly, but never silent for as long as the gateway waits.
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 
