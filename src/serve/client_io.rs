@@ -25,7 +25,9 @@ use super::linger::Linger;
 use super::standing::Standing;
 
 pub(super) struct ClientIo {
-    stream: TlsStream,
+    stream: Box<TlsStream>,
+    /// What came while nobody read, or was read and not used; it is read first.
+    ahead: Bytes,
     activity: Rc<Activity>,
     standing: Rc<Standing>,
     /// An answer of ours in place of hyper's, and how much of it is written.
@@ -42,13 +44,14 @@ pub(super) struct ClientIo {
 
 impl ClientIo {
     pub(super) fn new(
-        stream: TlsStream,
+        stream: Box<TlsStream>,
         activity: Rc<Activity>,
         standing: Rc<Standing>,
         frames: Option<FrameWatch>,
     ) -> Self {
         Self {
             stream,
+            ahead: Bytes::new(),
             activity,
             standing,
             substitute: None,
@@ -57,6 +60,25 @@ impl ClientIo {
             is_refusing: false,
             is_tunnel: false,
         }
+    }
+
+    /// Takes back what was read and not used, to be read again.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        debug_assert!(self.ahead.is_empty(), "who reads has read this first");
+        self.ahead = bytes;
+    }
+
+    /// Waits until there is something to read, be it the end, and keeps it to be read.
+    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.ahead.is_empty() {
+            return Poll::Ready(());
+        }
+        let mut bytes = [0; 512];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        // An end or an error comes again to whoever reads next.
+        _ = ready!(Pin::new(&mut *self).poll_read(cx, &mut buffer));
+        self.ahead = Bytes::copy_from_slice(buffer.filled());
+        Poll::Ready(())
     }
 
     /// Whether all that the HTTP library had to write has been taken from it.
@@ -152,6 +174,12 @@ impl AsyncRead for ClientIo {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead.split_to(count));
+            self.activity.read();
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         if let Some(ending) = self.frames.as_mut().and_then(FrameWatch::ending) {
             ending.fill(buffer);
@@ -232,6 +260,7 @@ impl AsyncWrite for ClientIo {
         if this.is_tunnel {
             return Pin::new(&mut this.stream).poll_shutdown(cx);
         }
+        this.activity.closing();
         if this.linger.is_none() {
             ready!(this.poll_substitute(cx))?;
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;

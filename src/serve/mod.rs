@@ -19,6 +19,7 @@ mod inherited;
 mod linger;
 mod listener;
 mod pulse;
+mod rest;
 mod roster;
 mod standing;
 mod tunnel;
