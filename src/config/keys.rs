@@ -54,6 +54,7 @@ pub const TABLES: &[TableSpec] = &[
     TableSpec { path: "site.timeouts", many: false },
     TableSpec { path: "site.limits", many: false },
     TableSpec { path: "upstream", many: true },
+    TableSpec { path: "upstream.tls", many: false },
     TableSpec { path: "access_log", many: false },
     TableSpec { path: "admin", many: false },
     TableSpec { path: "limits", many: false },
@@ -191,6 +192,12 @@ pub const KEYS: &[Key] = &[
     Key { table: "upstream", name: "health_check_path", unset: Optional(r#""/health""#) },
     Key { table: "upstream", name: "health_check_interval", unset: Default(r#""5s""#) },
     Key { table: "upstream", name: "health_check_timeout", unset: Default(r#""2s""#) },
+
+    Key { table: "upstream.tls", name: "ca", unset: Default(r#""public""#) },
+    Key { table: "upstream.tls", name: "server_name", unset: Optional(r#""app.internal""#) },
+    Key { table: "upstream.tls", name: "certificate", unset: Optional(r#""gateway.crt""#) },
+    Key { table: "upstream.tls", name: "private_key", unset: Optional(r#""gateway.key""#) },
+    Key { table: "upstream.tls", name: "private_key_passphrase_file", unset: Optional(r#""gateway.pass""#) },
 
     Key { table: "access_log", name: "target", unset: Default(r#""stderr""#) },
     Key { table: "access_log", name: "format", unset: Optional(r#""pattern""#) },

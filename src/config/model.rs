@@ -27,7 +27,10 @@ pub use client::{
     CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt,
 };
 pub use route::{Action, HeaderRules, Proxy, Route, RouteClient, RoutePath};
-pub use upstream::{Balance, Endpoint, HashKey, HealthCheck, Member, Retry, Upstream};
+pub use upstream::{
+    Balance, Destination, Endpoint, HashKey, HealthCheck, Member, OwnCertificate, Protocol, Retry,
+    Upstream, UpstreamTls,
+};
 
 /// One whole `gateway.toml`.
 #[derive(Debug)]

@@ -254,6 +254,7 @@ async fn forward<'a>(
     let target = route::target(path.as_deref(), &head.uri);
     head.uri = outgoing::upstream_target(&upstream.base, &target)?;
     head.version = Version::HTTP_11;
+    let to_http2 = upstream.is_http2();
     headers::hop_by_hop::strip(&mut head.headers);
     headers::strip_reserved(&mut head.headers);
     outgoing::set_host(&mut head.headers, &authority)?;
@@ -266,8 +267,11 @@ async fn forward<'a>(
         .set(&mut head.headers)
         .map_err(|too_long| Denied::new(Answer::IdentityTooLarge, too_long.to_string()))?;
     outgoing::set_framing(&mut head.headers, &head.method, &incoming);
-    let go_on =
-        outgoing::expects_continue(&mut head, &incoming, is_http1).then(CancellationToken::new);
+    if to_http2 {
+        outgoing::for_http2(&mut head, &authority)?;
+    }
+    let go_on = outgoing::expects_continue(&mut head, &incoming, is_http1 && !to_http2)
+        .then(CancellationToken::new);
     let expectation = go_on.clone().map(|go_on| {
         Box::pin(async move {
             tokio::select! {

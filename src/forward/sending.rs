@@ -13,7 +13,8 @@ use tracing::warn;
 use crate::config::{Balance, Endpoint, HashKey, Retry, Route, Upstream};
 use crate::observe::{Chosen, Exchange};
 use crate::policy::Permit;
-use crate::upstream::{Call, Failure, Lease, Options, SendError};
+use crate::tls::AppTls;
+use crate::upstream::{Again, Call, Failure, Lease, Options, SendError};
 
 use super::body::{BodyError, Progress, RequestBody};
 use super::deadlines::Deadlines;
@@ -77,7 +78,7 @@ impl Sending<'_> {
         let Some(endpoint) = self.endpoint(&chosen) else {
             return Err(denied(&SendError::nowhere()));
         };
-        self.caller.upstreams.failed(self.upstream, endpoint);
+        self.caller.upstreams.failed(self.upstream, endpoint, self.tls());
         Err(denied(&SendError::timeout(endpoint, Failure::ResponseTimeout, late)))
     }
 
@@ -86,12 +87,17 @@ impl Sending<'_> {
         let Some(member) = self.exchange.endpoint() else {
             return denied(&SendError::nowhere());
         };
-        self.caller.upstreams.failed(self.upstream, &member.endpoint);
+        self.caller.upstreams.failed(self.upstream, &member.endpoint, self.tls());
         denied(&SendError::invalid_response(&member.endpoint, cause))
     }
 
     fn denied(&self, error: &SendError) -> Denied {
         self.recall.denied().unwrap_or_else(|| denied(error))
+    }
+
+    /// How TLS is spoken with the app.
+    fn tls(&self) -> Option<&Arc<AppTls>> {
+        self.caller.generation.app_tls(self.upstream)
     }
 
     fn endpoint(&self, chosen: &Chosen) -> Option<&Endpoint> {
@@ -103,6 +109,7 @@ impl Sending<'_> {
         Call {
             upstream: Arc::clone(self.upstream),
             options: Options::of(&self.route.timeouts, &site.limits),
+            tls: self.tls().cloned(),
             key: self.key(request.headers()),
             again: self.again(request),
             chosen,
@@ -129,26 +136,29 @@ impl Sending<'_> {
         of_client.unwrap_or_else(|| self.caller.peer.ip().to_string())
     }
 
-    /// The request anew, where it may be done twice (RFC 9110 section 9.2.2) and has no body.
-    fn again(
-        &self,
-        request: &Request<RequestBody>,
-    ) -> Option<Box<dyn Fn() -> Request<RequestBody>>> {
+    /// The request anew, where it has no body, and either may be done twice (RFC 9110 section 9.2.2) or goes to an app
+    /// that can say that it has not done it.
+    fn again(&self, request: &Request<RequestBody>) -> Option<Again<RequestBody>> {
         const IDEMPOTENT: [Method; 5] =
             [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE];
-        let is_asked = self.upstream.retry == Retry::Idempotent;
-        if !is_asked || !self.progress.ended.get() || !IDEMPOTENT.contains(request.method()) {
+        let is_idempotent =
+            self.upstream.retry == Retry::Idempotent && IDEMPOTENT.contains(request.method());
+        let may_be_refused = self.upstream.is_http2();
+        if !self.progress.ended.get() || !(is_idempotent || may_be_refused) {
             return None;
         }
         let (method, uri, headers) =
             (request.method().clone(), request.uri().clone(), request.headers().clone());
-        Some(Box::new(move || {
+        let version = request.version();
+        let request = Box::new(move || {
             let mut request = Request::new(RequestBody::empty());
             *request.method_mut() = method.clone();
+            *request.version_mut() = version;
             *request.uri_mut() = uri.clone();
             *request.headers_mut() = headers.clone();
             request
-        }))
+        });
+        Some(Again { request, is_idempotent })
     }
 }
 

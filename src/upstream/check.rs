@@ -1,6 +1,7 @@
 //! Asking an endpoint whether it is well.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderValue};
@@ -8,30 +9,58 @@ use http::{Request, Uri};
 use http_body_util::Empty;
 use tokio::time::timeout;
 
-use crate::config::{Endpoint, HealthCheck};
+use crate::config::{Endpoint, HealthCheck, Protocol};
+use crate::tls::{AppTls, app_failure};
 
-use super::connect::connect;
+use super::carrier::Carrier;
+use super::connect::{connect, connect_shared};
 use super::pool::Pool;
 
 /// Asks once.
 ///
 /// # Errors
 /// Why it is not well, in words.
-pub async fn check(endpoint: &Endpoint, check: &HealthCheck) -> Result<(), String> {
-    let asked = timeout(check.timeout, ask(endpoint, check)).await;
+pub async fn check(
+    endpoint: &Endpoint,
+    tls: Option<&Arc<AppTls>>,
+    check: &HealthCheck,
+) -> Result<(), String> {
+    let asked = timeout(check.timeout, ask(endpoint, tls, check)).await;
     asked.unwrap_or_else(|_| Err(format!("no answer within {:?}", check.timeout)))
 }
 
-async fn ask(endpoint: &Endpoint, check: &HealthCheck) -> Result<(), String> {
+async fn ask(
+    endpoint: &Endpoint,
+    tls: Option<&Arc<AppTls>>,
+    check: &HealthCheck,
+) -> Result<(), String> {
     let mut request = Request::new(Empty::<Bytes>::new());
-    *request.uri_mut() = Uri::try_from(check.path.as_str()).map_err(|error| error.to_string())?;
-    request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
+    let target = match endpoint.protocol {
+        Protocol::H2c => format!("http://localhost{}", check.path),
+        Protocol::Http1 | Protocol::Https => {
+            request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
+            check.path.clone()
+        }
+    };
+    *request.uri_mut() = Uri::try_from(target).map_err(|error| error.to_string())?;
     let pool = Rc::new(Pool::<Empty<Bytes>>::default());
     let slot = pool.slot(None).ok_or_else(|| "no room".to_owned())?;
-    let connection = connect(endpoint, check.timeout, slot).await;
-    let mut connection = connection.map_err(|error| error.cause)?;
-    let response = connection.sender.send_request(request).await;
-    let response = response.map_err(|error| format!("no answer: {error}"))?;
+    let mut carrier = match endpoint.protocol {
+        Protocol::H2c => {
+            let shared = connect_shared(endpoint, check.timeout, slot).await;
+            let shared = Rc::new(shared.map_err(|error| error.cause)?);
+            Carrier::Stream(shared.stream().ok_or_else(|| "it allows no stream".to_owned())?)
+        }
+        Protocol::Http1 | Protocol::Https => {
+            let connection = connect(endpoint, tls.map(Arc::as_ref), check.timeout, slot).await;
+            Carrier::Connection(connection.map_err(|error| error.cause)?)
+        }
+    };
+    let response = carrier.send(request).await;
+    let response = response.map_err(|error| {
+        let error = error.into_error();
+        app_failure(&error).unwrap_or_else(|| format!("no answer: {error}"))
+    })?;
     match response.status().as_u16() {
         ..400 => Ok(()),
         status => Err(format!("it answers {status}")),

@@ -12,10 +12,12 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use crate::config::Endpoint;
+use crate::config::{Destination, Endpoint, Protocol};
+use crate::tls::AppTls;
 
 use super::early_answer::EarlyAnswer;
 use super::error::{Failure, SendError, unreachable};
+use super::multiplexed::Multiplexed;
 use super::pool::Slot;
 use super::stream::Stream;
 
@@ -43,6 +45,7 @@ impl<B> Drop for Connection<B> {
 /// Refused, unreachable, unknown name, or not in time.
 pub(super) async fn connect<B>(
     endpoint: &Endpoint,
+    tls: Option<&AppTls>,
     limit: Duration,
     slot: Slot,
 ) -> Result<Connection<B>, SendError>
@@ -50,35 +53,66 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let connected = timeout(limit, async { start(open(endpoint).await?, slot).await });
-    match connected.await {
-        Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(error)) => Err(SendError::connect(endpoint, &error)),
+    within(endpoint, limit, async { start(open(endpoint, tls).await?, slot).await }).await
+}
+
+/// The same for a connection that many requests share.
+///
+/// # Errors
+/// Likewise, or it does not speak HTTP/2.
+pub(super) async fn connect_shared<B>(
+    endpoint: &Endpoint,
+    limit: Duration,
+    slot: Slot,
+) -> Result<Multiplexed<B>, SendError>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let start = async { Multiplexed::start(open(endpoint, None).await?, slot).await };
+    within(endpoint, limit, start).await
+}
+
+async fn within<T>(
+    endpoint: &Endpoint,
+    limit: Duration,
+    connecting: impl Future<Output = io::Result<T>>,
+) -> Result<T, SendError> {
+    match timeout(limit, connecting).await {
+        Ok(connected) => connected.map_err(|error| SendError::connect(endpoint, &error)),
         Err(_) => Err(SendError::timeout(endpoint, Failure::ConnectTimeout, limit)),
     }
 }
 
-/// Whether an endpoint takes a connection now; for `check`, which only tells.
+/// Whether an endpoint takes a connection now, with its handshake where it speaks TLS; for whoever only tells.
 ///
 /// # Errors
 /// The sentence that says why not.
-pub async fn probe(endpoint: &Endpoint, limit: Duration) -> Result<(), String> {
-    match timeout(limit, open(endpoint)).await {
+pub async fn probe(
+    endpoint: &Endpoint,
+    tls: Option<&AppTls>,
+    limit: Duration,
+) -> Result<(), String> {
+    match timeout(limit, open(endpoint, tls)).await {
         Ok(result) => result.map(drop).map_err(|error| unreachable(&error)),
         Err(_) => Err(format!("no connection within {limit:?}")),
     }
 }
 
-async fn open(endpoint: &Endpoint) -> io::Result<Stream> {
-    Ok(match endpoint {
-        Endpoint::Tcp { host, port } => {
-            // Tries each address of the name in turn; a literal is not looked up.
-            let stream = TcpStream::connect((host.as_str(), *port)).await?;
-            stream.set_nodelay(true)?;
-            Stream::Tcp(stream)
-        }
-        Endpoint::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),
-    })
+async fn open(endpoint: &Endpoint, tls: Option<&AppTls>) -> io::Result<Stream> {
+    let (host, port) = match &endpoint.to {
+        Destination::Tcp { host, port } => (host.as_str(), *port),
+        Destination::Unix(path) => return Ok(Stream::Unix(UnixStream::connect(path).await?)),
+    };
+    // Tries each address of the name in turn; a literal is not looked up.
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    match (endpoint.protocol, tls) {
+        (Protocol::Https, Some(tls)) => Ok(Stream::Tls(Box::new(tls.connect(stream, host).await?))),
+        // Nothing is ever sent in clear text to who should be spoken to in TLS.
+        (Protocol::Https, None) => Err(io::Error::other("there is no TLS for this endpoint")),
+        (Protocol::Http1 | Protocol::H2c, _) => Ok(Stream::Tcp(stream)),
+    }
 }
 
 async fn start<B>(stream: Stream, slot: Slot) -> io::Result<Connection<B>>

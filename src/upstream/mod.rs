@@ -4,30 +4,34 @@
 //! connection. [`Upstreams::send`] uses up a [`Permit`], so that a request which nobody judged cannot be sent.
 
 mod balance;
+mod carrier;
 mod check;
 mod connect;
 mod early_answer;
 mod error;
+mod first_frame;
 mod health;
 mod hold;
+mod known;
+mod multiplexed;
 mod pool;
 mod stream;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 
-use crate::config::{Endpoint, Retry, SiteLimits, Timeouts, Upstream};
+use crate::config::{Endpoint, SiteLimits, Timeouts, Upstream};
 use crate::observe::Chosen;
-use crate::observe::metrics::{EndpointCounters, LocalCounters};
+use crate::observe::metrics::LocalCounters;
 use crate::policy::Permit;
+use crate::tls::AppTls;
 
 pub use check::check;
 pub use connect::probe;
@@ -36,9 +40,12 @@ pub use health::{EndpointState, EndpointStates};
 pub use pool::Lease;
 
 use balance::{Candidate, Turns};
-use connect::Connection;
+use carrier::is_refused;
 use hold::Hold;
-use pool::Pool;
+use known::{Known, Registry};
+
+/// How often one request is sent again because an app has refused it unseen; a loop of refusals would be endless.
+const REFUSED_MAX: usize = 3;
 
 /// How late a response is still counted as late.
 const LATE_MAX: Duration = Duration::from_secs(30);
@@ -77,19 +84,29 @@ pub struct Call<B> {
     pub upstream: Arc<Upstream>,
     /// How to treat its connections.
     pub options: Options,
+    /// How TLS is spoken with it, if it is.
+    pub tls: Option<Arc<AppTls>>,
     /// What the request is told by, where endpoints are chosen by that.
     pub key: String,
-    /// The same request anew, if it may be done twice.
-    pub again: Option<Box<dyn Fn() -> Request<B>>>,
+    /// The same request anew, if it can be made again.
+    pub again: Option<Again<B>>,
     /// Set to the place of the endpoint that is tried.
     pub chosen: Chosen,
     /// Whether it still may be sent: asked right before it is, as it may have waited for a connection until then.
     pub may_go: Box<dyn Fn() -> bool>,
 }
 
+/// A request that can be made again, as it has no body.
+pub struct Again<B> {
+    /// Makes it.
+    pub request: Box<dyn Fn() -> Request<B>>,
+    /// Whether it may be done twice (RFC 9110 section 9.2.2), and the upstream wants that.
+    pub is_idempotent: bool,
+}
+
 /// One worker's connections to all endpoints.
 pub struct Upstreams<B> {
-    endpoints: RefCell<HashMap<Endpoint, Rc<Known<B>>>>,
+    endpoints: RefCell<Registry<B>>,
     states: Arc<EndpointStates>,
     turns: Turns,
     hold: Hold,
@@ -97,20 +114,6 @@ pub struct Upstreams<B> {
     counters: Rc<LocalCounters>,
     /// Among how many workers ceilings are divided.
     workers: usize,
-}
-
-/// What a worker has of an endpoint.
-struct Known<B> {
-    pool: Rc<Pool<B>>,
-    state: Arc<EndpointState>,
-    counters: Arc<EndpointCounters>,
-}
-
-impl<B> Known<B> {
-    fn failed(&self, upstream: &Upstream) {
-        self.counters.failures.add(1);
-        self.state.failed(upstream);
-    }
 }
 
 impl<B> Upstreams<B> {
@@ -130,7 +133,7 @@ impl<B> Upstreams<B> {
 
 impl<B> Upstreams<B>
 where
-    B: Body<Data = Bytes> + 'static,
+    B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     /// Sends one request and waits for the head of its response. The [`Lease`] must be kept until the
@@ -151,9 +154,10 @@ where
         let upstream = &*call.upstream;
         self.budget.earn();
         let mut tried = Vec::new();
+        let mut refused = 0;
         let mut wait = self.hold.wait(&call.options);
         loop {
-            let Some(index) = self.choose(upstream, &tried, &call.key) else {
+            let Some(index) = self.choose(call, &tried) else {
                 // Every endpoint has failed this request.
                 tried.clear();
                 wait.pause().await?;
@@ -161,9 +165,12 @@ where
             };
             let endpoint = &upstream.endpoints[index].endpoint;
             call.chosen.set(Some(index));
-            let known = self.known(endpoint);
-            let (connection, is_reused) = match self.connection(&known, upstream, call).await {
-                Ok(connection) => connection,
+            let known = self.known(endpoint, call.tls.as_ref());
+            // Divided among the workers, and at least one each.
+            let ceiling = upstream.connections_max.map(|max| max.div_ceil(self.workers));
+            let (carrier, is_reused) = match known.carrier(&self.hold, ceiling, &call.options).await
+            {
+                Ok(carrier) => carrier,
                 Err(error) => {
                     // Once a request, however often it comes back.
                     if error.failure != Failure::Busy {
@@ -176,11 +183,11 @@ where
                 }
             };
             if !(call.may_go)() {
-                known.pool.put(connection, call.options);
+                known.put(carrier, call.options);
                 return Err(SendError::recalled(endpoint));
             }
-            let mut lease = Lease::new(Rc::clone(&known.pool), connection, call.options);
-            let mut error = match lease.sender().try_send_request(request).await {
+            let mut lease = Lease::new(Rc::clone(&known.pool), carrier, call.options);
+            let mut error = match lease.carrier().send(request).await {
                 Ok(response) => {
                     known.state.succeeded();
                     return Ok((response, lease));
@@ -199,16 +206,26 @@ where
                 }
                 continue;
             }
-            let error = SendError::exchange(endpoint, error.into_error());
+            let error = error.into_error();
+            let is_refused = is_refused(&error);
+            let error = SendError::exchange(endpoint, error);
+            if let Some(again) = call.again.as_ref().filter(|_| is_refused && refused < REFUSED_MAX)
+            {
+                // Not counted as a failure: an app that closes does so.
+                known.counters.retries.add(1);
+                request = (again.request)();
+                refused += 1;
+                continue;
+            }
             // A body that its client broke off is no fault of the app.
             if error.failure == Failure::RequestBody {
                 return Err(error);
             }
             known.failed(upstream);
             match &call.again {
-                Some(again) if upstream.retry == Retry::Idempotent && self.budget.spend() => {
+                Some(again) if again.is_idempotent && self.budget.spend() => {
                     known.counters.retries.add(1);
-                    request = again();
+                    request = (again.request)();
                     tried.push(index);
                     wait.failed(error);
                     wait.gives_up();
@@ -219,8 +236,10 @@ where
     }
 
     /// Notes a failure of an endpoint that only its response, or the lack of one, has shown.
-    pub fn failed(&self, upstream: &Upstream, endpoint: &Endpoint) {
-        self.known(endpoint).failed(upstream);
+    pub fn failed(&self, upstream: &Upstream, endpoint: &Endpoint, tls: Option<&Arc<AppTls>>) {
+        let known = self.known(endpoint, tls);
+        known.failed(upstream);
+        known.pool.distrust();
     }
 
     /// Goes on waiting for a response that its caller does not wait for any more, and counts it if it comes. As many
@@ -231,7 +250,7 @@ where
         endpoint: &Endpoint,
         options: Options,
     ) {
-        let known = self.known(endpoint);
+        let known = self.known(endpoint, None);
         let Some(place) = self.hold.place(&options) else {
             return;
         };
@@ -245,14 +264,15 @@ where
     }
 
     /// An endpoint that this request has not tried.
-    fn choose(&self, upstream: &Upstream, tried: &[usize], key: &str) -> Option<usize> {
+    fn choose(&self, call: &Call<B>, tried: &[usize]) -> Option<usize> {
+        let upstream = &*call.upstream;
         if upstream.endpoints.len() == 1 {
             return tried.is_empty().then_some(0);
         }
         let members = upstream.endpoints.iter().enumerate();
         let candidates =
             members.filter(|(index, _)| !tried.contains(index)).map(|(index, member)| {
-                let known = self.known(&member.endpoint);
+                let known = self.known(&member.endpoint, call.tls.as_ref());
                 Candidate {
                     index,
                     in_use: known.pool.in_use(),
@@ -261,47 +281,10 @@ where
                     is_out: known.state.is_out(),
                 }
             });
-        self.turns.choose(upstream, &candidates.collect::<Vec<_>>(), key)
+        self.turns.choose(upstream, &candidates.collect::<Vec<_>>(), &call.key)
     }
 
-    /// An unused connection to an endpoint, or a new one; and which of the two it is.
-    async fn connection(
-        &self,
-        known: &Known<B>,
-        upstream: &Upstream,
-        call: &Call<B>,
-    ) -> Result<(Connection<B>, bool), SendError> {
-        let endpoint = known.state.endpoint();
-        // Divided among the workers, and at least one each.
-        let ceiling = upstream.connections_max.map(|max| max.div_ceil(self.workers));
-        let deadline = tokio::time::Instant::now() + call.options.connect_timeout;
-        let slot = loop {
-            if let Some(connection) = known.pool.take() {
-                return Ok((connection, true));
-            }
-            if let Some(slot) = known.pool.slot(ceiling) {
-                break slot;
-            }
-            let _place = self.hold.place(&call.options).ok_or_else(|| SendError::busy(endpoint))?;
-            if tokio::time::timeout_at(deadline, known.pool.freed()).await.is_err() {
-                return Err(SendError::busy(endpoint));
-            }
-        };
-        let started = Instant::now();
-        let connection = connect::connect(endpoint, call.options.connect_timeout, slot).await?;
-        known.counters.connected.add(started.elapsed());
-        Ok((connection, false))
-    }
-
-    fn known(&self, endpoint: &Endpoint) -> Rc<Known<B>> {
-        let mut endpoints = self.endpoints.borrow_mut();
-        if let Some(known) = endpoints.get(endpoint) {
-            return Rc::clone(known);
-        }
-        let counters = self.counters.endpoint(&endpoint.to_string());
-        let state = self.states.of(endpoint);
-        let known = Rc::new(Known { pool: Rc::new(Pool::default()), state, counters });
-        endpoints.insert(endpoint.clone(), Rc::clone(&known));
-        known
+    fn known(&self, endpoint: &Endpoint, tls: Option<&Arc<AppTls>>) -> Rc<Known<B>> {
+        self.endpoints.borrow_mut().known(endpoint, tls, &self.states, &self.counters)
     }
 }

@@ -18,6 +18,7 @@ mod site;
 mod template;
 mod trust;
 mod upstream;
+mod upstream_tls;
 
 use std::sync::Arc;
 

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use super::address::address;
-use crate::config::model::{Balance, HashKey, HealthCheck, Member, Retry, Upstream};
+use super::upstream_tls;
+use crate::config::model::{
+    Balance, HashKey, HealthCheck, Member, Protocol, Retry, Upstream, UpstreamTls,
+};
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
 
@@ -56,7 +59,10 @@ impl<'a> Named<'a> {
             }
             let address =
                 address(&self.reader.folders, text).map_err(|wrong| self.or_name(text, wrong))?;
-            let settings = Settings::read(&mut Table::absent(self.reader, "upstream"));
+            let mut settings = Settings::read(&mut Table::absent(self.reader, "upstream"));
+            if address.endpoint.protocol == Protocol::Https {
+                settings.tls = Some(UpstreamTls::default());
+            }
             let members = vec![Member::plain(address.endpoint)];
             let name = members[0].endpoint.to_string();
             Ok(Some(Arc::new(settings.upstream(name, members, address.base))))
@@ -98,6 +104,7 @@ struct Settings {
     slow_start: Option<std::time::Duration>,
     retry: Retry,
     health_check: Option<HealthCheck>,
+    tls: Option<UpstreamTls>,
 }
 
 impl Settings {
@@ -115,6 +122,7 @@ impl Settings {
             slow_start: table.duration_or_none("slow_start"),
             retry: retry.map_or(Retry::Unsent, |retry| retry.value),
             health_check: path.map(|path| HealthCheck { path: path.value, interval, timeout }),
+            tls: None,
         }
     }
 
@@ -130,6 +138,7 @@ impl Settings {
             slow_start: self.slow_start,
             retry: self.retry,
             health_check: self.health_check,
+            tls: self.tls,
         }
     }
 }
@@ -163,8 +172,14 @@ fn named(
         }
         Ok(member)
     });
-    let settings = Settings::read(table);
+    let mut settings = Settings::read(table);
+    let spoken = |protocol| {
+        let mut members = members.iter().flatten();
+        members.any(|member: &Located<Member>| member.value.endpoint.protocol == protocol)
+    };
+    settings.tls = upstream_tls::read(table, spoken(Protocol::Https), reader);
     let members = members?;
+    one_version(&members, reader);
     let mut seen = BTreeSet::new();
     for member in &members {
         let endpoint = member.value.endpoint.to_string();
@@ -190,6 +205,24 @@ fn named(
         return None;
     }
     Some(settings.upstream(name?.value.clone(), members, String::new()))
+}
+
+/// A request is made for HTTP/1.1 or for HTTP/2, before it is known which endpoint it goes to.
+fn one_version(members: &[Located<Member>], reader: &Reader<'_>) {
+    let is_h2c = |member: &Located<Member>| member.value.endpoint.protocol == Protocol::H2c;
+    let Some(first) = members.first().map(is_h2c) else {
+        return;
+    };
+    if let Some(other) = members.iter().find(|member| is_h2c(member) != first) {
+        let wrong = Wrong::new(
+            "`h2c://` endpoints and others stand in one upstream",
+            "make two upstreams of them, or let all speak the same",
+        );
+        reader.wrong(
+            &other.span,
+            wrong.why("one request goes to any of the endpoints, in one version of HTTP"),
+        );
+    }
 }
 
 fn name(text: &str) -> Result<String, Wrong> {

@@ -185,10 +185,7 @@ fn relative_paths_start_at_the_folder_of_the_file() {
     let site = &config.unwrap().sites[0];
     assert_eq!(site.certificate.value, Path::new("/etc/gateway/www.example.com.crt"));
     assert_eq!(site.client_ca[0].value, Path::new("/etc/gateway/ca/TencentQQAuthCA.crt"));
-    assert_eq!(
-        site.upstream.value.endpoints[0].endpoint,
-        Endpoint::Unix("/etc/gateway/app.sock".into())
-    );
+    assert_eq!(site.upstream.value.endpoints[0].endpoint, Endpoint::unix("/etc/gateway/app.sock"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the tests are made of: certificates, a gateway, an app and clients, each of one test alone.
 
+pub mod background;
 pub mod client;
 pub mod events;
 pub mod gateway;
@@ -8,6 +9,7 @@ pub mod message;
 pub mod openssl;
 pub mod pki;
 pub mod port;
+pub mod tls_front;
 pub mod upstream;
 
 use std::time::Duration;

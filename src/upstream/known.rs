@@ -1,0 +1,135 @@
+//! What a worker has of an endpoint: its connections there, opened one way. An endpoint that is spoken with in several
+//! ways (by two upstreams, or before and after a change of certificates) has connections of each, which never mix.
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body::Body;
+use tokio::time::timeout_at;
+
+use crate::config::{Endpoint, Protocol, Upstream};
+use crate::observe::metrics::{EndpointCounters, LocalCounters};
+use crate::tls::AppTls;
+
+use super::carrier::Carrier;
+use super::connect::{connect, connect_shared};
+use super::hold::Hold;
+use super::pool::Pool;
+use super::{EndpointState, EndpointStates, Options, SendError};
+
+/// Of one endpoint.
+pub(super) struct Known<B> {
+    pub(super) pool: Rc<Pool<B>>,
+    pub(super) state: Arc<EndpointState>,
+    pub(super) counters: Arc<EndpointCounters>,
+    /// How TLS is spoken there.
+    tls: Option<Arc<AppTls>>,
+}
+
+impl<B> Known<B> {
+    pub(super) fn failed(&self, upstream: &Upstream) {
+        self.counters.failures.add(1);
+        self.state.failed(upstream);
+    }
+}
+
+/// All that a worker knows.
+pub(super) struct Registry<B> {
+    endpoints: HashMap<Endpoint, Vec<Rc<Known<B>>>>,
+}
+
+impl<B> Default for Registry<B> {
+    fn default() -> Self {
+        Self { endpoints: HashMap::new() }
+    }
+}
+
+impl<B> Registry<B> {
+    /// What is known of an endpoint, spoken with in this way.
+    pub(super) fn known(
+        &mut self,
+        endpoint: &Endpoint,
+        tls: Option<&Arc<AppTls>>,
+        states: &EndpointStates,
+        counters: &LocalCounters,
+    ) -> Rc<Known<B>> {
+        // Only where TLS is spoken does it matter how.
+        let tls = tls.filter(|_| endpoint.protocol == Protocol::Https);
+        if let Some(ways) = self.endpoints.get_mut(endpoint) {
+            if let Some(known) = ways.iter().find(|known| known.tls.as_ref() == tls) {
+                return Rc::clone(known);
+            }
+            // What no generation has any more, nobody asks for again.
+            ways.retain(|known| known.tls.as_ref().is_none_or(|tls| Arc::strong_count(tls) > 1));
+        }
+        let known = Rc::new(Known {
+            pool: Rc::new(Pool::default()),
+            state: states.of(endpoint),
+            counters: counters.endpoint(&endpoint.to_string()),
+            tls: tls.cloned(),
+        });
+        self.endpoints.entry(endpoint.clone()).or_default().push(Rc::clone(&known));
+        known
+    }
+}
+
+impl<B> Known<B>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    /// What carries a request: an unused connection or a new one, a stream of one or of a new one. And whether the
+    /// connection was there before.
+    pub(super) async fn carrier(
+        &self,
+        hold: &Hold,
+        ceiling: Option<usize>,
+        options: &Options,
+    ) -> Result<(Carrier<B>, bool), SendError> {
+        let endpoint = self.state.endpoint();
+        let deadline = tokio::time::Instant::now() + options.connect_timeout;
+        loop {
+            if endpoint.protocol == Protocol::H2c {
+                if let Some(stream) = self.pool.stream() {
+                    return Ok((Carrier::Stream(stream), true));
+                }
+                if let Some((opening, slot)) = self.pool.opening(ceiling) {
+                    let started = Instant::now();
+                    let shared = connect_shared(endpoint, options.connect_timeout, slot).await?;
+                    self.counters.connected.add(started.elapsed());
+                    let stream = self.pool.share(shared, *options);
+                    drop(opening);
+                    // An app that allows no stream is as good as none.
+                    let stream = stream.ok_or_else(|| SendError::busy(endpoint))?;
+                    return Ok((Carrier::Stream(stream), false));
+                }
+            } else {
+                if let Some(connection) = self.pool.take() {
+                    return Ok((Carrier::Connection(connection), true));
+                }
+                if let Some(slot) = self.pool.slot(ceiling) {
+                    let started = Instant::now();
+                    let (tls, limit) = (self.tls.as_deref(), options.connect_timeout);
+                    let connection = connect(endpoint, tls, limit, slot).await?;
+                    self.counters.connected.add(started.elapsed());
+                    return Ok((Carrier::Connection(connection), false));
+                }
+            }
+            let _place = hold.place(options).ok_or_else(|| SendError::busy(endpoint))?;
+            if timeout_at(deadline, self.pool.freed()).await.is_err() {
+                return Err(SendError::busy(endpoint));
+            }
+        }
+    }
+
+    /// Gives back what carried nothing.
+    pub(super) fn put(&self, carrier: Carrier<B>, options: Options) {
+        if let Carrier::Connection(connection) = carrier {
+            self.pool.put(connection, options);
+        }
+    }
+}

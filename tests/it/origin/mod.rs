@@ -1,0 +1,3 @@
+//! The app's side where it is more than plain HTTP/1.1: over TLS, in HTTP/2, and with the PROXY protocol.
+
+mod https;
