@@ -10,6 +10,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -81,14 +82,26 @@ where
             .handshake(TokioIo::new(stream))
             .await
             .map_err(io::Error::other)?;
-        let connection = Rc::new(RefCell::new(connection));
+        let connection = Rc::new(RefCell::new(Some(connection)));
         let driven = Rc::clone(&connection);
-        // What goes wrong is told to whoever waits for a response; an unused connection may just end.
-        let drive = poll_fn(move |cx| Pin::new(&mut *driven.borrow_mut()).poll(cx));
-        let task = tokio::task::spawn_local(async move { _ = drive.await }).abort_handle();
+        let drive = poll_fn(move |cx| {
+            let mut driven = driven.borrow_mut();
+            let polled = driven.as_mut().map(|connection| Pin::new(connection).poll(cx));
+            if polled.is_some_and(|polled| polled.is_pending()) {
+                return Poll::Pending;
+            }
+            // What goes wrong is told to whoever waits for a response; an unused connection may just end. Requests that
+            // wait to be sent on it come back once it is dropped.
+            *driven = None;
+            Poll::Ready(())
+        });
+        let task = tokio::task::spawn_local(drive).abort_handle();
+        let peer_max = Box::new(move || {
+            connection.borrow().as_ref().map_or(0, http2::Connection::current_max_send_streams)
+        });
         let this = Self {
             sender: RefCell::new(sender),
-            peer_max: Box::new(move || connection.borrow().current_max_send_streams()),
+            peer_max,
             open: Cell::new(0),
             is_distrusted: Cell::new(false),
             unused_since: Cell::new(Instant::now()),

@@ -1,3 +1,4 @@
 //! The app's side where it is more than plain HTTP/1.1: over TLS, in HTTP/2, and with the PROXY protocol.
 
+mod h2c;
 mod https;

@@ -5,6 +5,7 @@ pub mod client;
 pub mod events;
 pub mod gateway;
 pub mod h2;
+pub mod h2_app;
 pub mod message;
 pub mod openssl;
 pub mod pki;
