@@ -4,6 +4,7 @@
 mod body;
 mod caller;
 mod deadlines;
+mod grpc;
 mod headers;
 mod outgoing;
 mod rate;
@@ -60,7 +61,7 @@ pub async fn exchange(
     head_start: Duration,
     on_end: impl FnOnce() + 'static,
 ) -> Result<Response<WatchedBody>, Dropped> {
-    let version = request.version();
+    let (version, is_grpc) = (request.version(), grpc::is_call(&request));
     let exchange = begin(&caller, &request, on_end);
     let since = exchange.started().checked_sub(head_start).unwrap_or(exchange.started());
     let progress = Rc::new(Progress::of(request.body()));
@@ -83,7 +84,7 @@ pub async fn exchange(
             exchange.ended(Outcome::Dropped);
             return Err(Dropped);
         }
-        replied => answer(&caller, exchange, replied, &progress, version),
+        replied => answer(&caller, exchange, replied, &progress, version, is_grpc),
     };
     if version < Version::HTTP_2 && !progress.ended.get() {
         // What is left of the request's body is not waited for, so the connection cannot go on; the client
@@ -117,6 +118,7 @@ fn answer(
     replied: Result<Reply<'_>, Denied>,
     progress: &Rc<Progress>,
     version: Version,
+    is_grpc: bool,
 ) -> Response<(ResponseBody, Duration)> {
     let (response, code) = match replied {
         Ok(Reply::OfApp(response, lease, timeouts)) => {
@@ -132,7 +134,11 @@ fn answer(
         Err(Denied { answer, cause, is_read, retry_after }) => {
             let (_, code, _) = answer.parts();
             exchange.set_cause(&cause);
-            let mut response = answer.response(exchange.id(), &caller.site.config.answers, version);
+            let answers = &caller.site.config.answers;
+            let mut response = match is_grpc {
+                true => grpc::response(answer, exchange.id()),
+                false => answer.response(exchange.id(), answers, version),
+            };
             if let Some(wait) = retry_after {
                 // Whole seconds (RFC 9110 section 10.2.3), and none too few.
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

@@ -14,6 +14,7 @@
 mod app;
 mod curl;
 mod gateway;
+mod grpc;
 mod guides;
 mod keys;
 mod legacy;

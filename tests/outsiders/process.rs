@@ -24,13 +24,15 @@ pub(crate) fn are_installed(programs: &[&str]) -> bool {
         std::env::var_os("CI").is_none(),
         "{program} is not installed, and CI may skip nothing"
     );
-    // Not `println!`: what it says is hidden when a test passes, which is the case here.
-    let _ = writeln!(
-        std::io::stderr(),
-        "skipped: {program} is not installed ({})",
-        thread::current().name().unwrap_or_default()
-    );
+    skipped(&format!("{program} is not installed"));
     false
+}
+
+/// Says that this test does nothing, and why.
+pub(crate) fn skipped(why: &str) {
+    // Not `println!`: what it says is hidden when a test passes, which is the case here.
+    let name = thread::current().name().unwrap_or_default().to_owned();
+    let _ = writeln!(std::io::stderr(), "skipped: {why} ({name})");
 }
 
 /// What a program said, and how it ended.
