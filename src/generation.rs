@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{self, Config, Endpoint, Faulty, Report, Upstream};
+use crate::config::{self, Config, Endpoint, Faulty, ProxyProtocol, Report, Upstream};
 use crate::identity::Claims;
 use crate::local_socket;
 use crate::observe::{access, logging};
@@ -189,11 +189,13 @@ impl Generation {
         upstream.tls.as_ref().and_then(|_| self.apps.get(&upstream.name))
     }
 
-    /// The same by an endpoint, for whoever only tries it.
-    pub fn endpoint_tls(&self, endpoint: &Endpoint) -> Option<Arc<AppTls>> {
+    /// How an endpoint is spoken with by the first upstream that has it, for whoever only tries it.
+    pub fn way_to(&self, endpoint: &Endpoint) -> (Option<Arc<AppTls>>, Option<ProxyProtocol>) {
         let mut upstreams = self.sites.iter().flat_map(|site| site.config.upstreams());
         let has = |one: &&Arc<Upstream>| one.endpoints.iter().any(|one| one.endpoint == *endpoint);
-        self.app_tls(upstreams.find(has)?).cloned()
+        let upstream = upstreams.find(has);
+        let tls = upstream.and_then(|upstream| self.app_tls(upstream)).cloned();
+        (tls, upstream.and_then(|upstream| upstream.proxy_protocol))
     }
 
     /// Whether a `Host` belongs to a site.

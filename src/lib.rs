@@ -32,6 +32,7 @@ pub mod observe;
 pub mod pki;
 pub mod policy;
 pub mod process;
+pub mod proxy_protocol;
 pub mod route;
 pub mod serve;
 pub mod tls;

@@ -173,9 +173,10 @@ impl Desk {
             let probing: Vec<_> = some
                 .iter()
                 .map(|endpoint| {
-                    let (own, tls) = (endpoint.clone(), generation.endpoint_tls(endpoint));
-                    let probe =
-                        async move { upstream::probe(&own, tls.as_deref(), PROBE_TIMEOUT).await };
+                    let (own, (tls, proxy)) = (endpoint.clone(), generation.way_to(endpoint));
+                    let probe = async move {
+                        upstream::probe(&own, tls.as_deref(), proxy, PROBE_TIMEOUT).await
+                    };
                     (endpoint.clone(), tokio::task::spawn_local(probe))
                 })
                 .collect();

@@ -33,8 +33,9 @@ pub use model::{
     Answers, Balance, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Destination,
     Endpoint, ExtendedKeyUsage, HashKey, HeaderRules, HealthCheck, IdentityFormat, IdentityHeaders,
     Legacy, Limits, Listener, Log, LogFormat, Member, OnDoubt, OwnCertificate, Piece, Protocol,
-    Proxy, Quoted, Retry, Route, RouteClient, RoutePath, Runtime, Sandbox, ServerName, Site,
-    SiteLimits, Template, Timeouts, Tls, TlsVersion, Upstream, UpstreamTls, Warnings,
+    Proxy, ProxyProtocol, Quoted, Retry, Route, RouteClient, RoutePath, Runtime, Sandbox,
+    ServerName, Site, SiteLimits, Template, Timeouts, Tls, TlsVersion, Upstream, UpstreamTls,
+    Warnings,
 };
 pub use path::{is_credential, is_missing_credential};
 pub use regular::open_regular;

@@ -28,8 +28,8 @@ pub use client::{
 };
 pub use route::{Action, HeaderRules, Proxy, Route, RouteClient, RoutePath};
 pub use upstream::{
-    Balance, Destination, Endpoint, HashKey, HealthCheck, Member, OwnCertificate, Protocol, Retry,
-    Upstream, UpstreamTls,
+    Balance, Destination, Endpoint, HashKey, HealthCheck, Member, OwnCertificate, Protocol,
+    ProxyProtocol, Retry, Upstream, UpstreamTls,
 };
 
 /// One whole `gateway.toml`.

@@ -35,7 +35,7 @@ use crate::policy::{self, Permit};
 use crate::upstream::Lease;
 
 pub use body::{BodyError, RequestBody};
-pub use caller::{Caller, Entry, Trust};
+pub use caller::{Announced, Caller, Entry, Trust};
 pub use headers::client_identity::{ClientIdentityHeaders, TooLong};
 pub use headers::reserved_names;
 pub use reply::Answer;

@@ -110,6 +110,10 @@ impl Sending<'_> {
             upstream: Arc::clone(self.upstream),
             options: Options::of(&self.route.timeouts, &site.limits),
             tls: self.tls().cloned(),
+            announced: self
+                .upstream
+                .proxy_protocol
+                .map(|version| Rc::clone(self.caller.announced(version))),
             key: self.key(request.headers()),
             again: self.again(request),
             chosen,

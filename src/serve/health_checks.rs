@@ -81,7 +81,7 @@ fn ask(shared: &Arc<Shared>, due: &Due, upstream: &Arc<Upstream>) {
         tokio::task::spawn_local(async move {
             let endpoint = &upstream.endpoints[place].endpoint;
             let tls = shared.generation.load().app_tls(&upstream).cloned();
-            let found = check(endpoint, tls.as_ref(), &how).await;
+            let found = check(endpoint, &upstream, tls.as_deref(), &how).await;
             // Perhaps nobody wants to know any more.
             if let Some(next) = due.borrow_mut().get_mut(endpoint) {
                 *next = Some(Instant::now() + how.interval);

@@ -1,7 +1,6 @@
 //! Asking an endpoint whether it is well.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderValue};
@@ -9,11 +8,12 @@ use http::{Request, Uri};
 use http_body_util::Empty;
 use tokio::time::timeout;
 
-use crate::config::{Endpoint, HealthCheck, Protocol};
+use crate::config::{Endpoint, HealthCheck, Protocol, Upstream};
+use crate::proxy_protocol::local_header;
 use crate::tls::{AppTls, app_failure};
 
 use super::carrier::Carrier;
-use super::connect::{connect, connect_shared};
+use super::connect::{Way, connect, connect_shared};
 use super::pool::Pool;
 
 /// Asks once.
@@ -22,20 +22,19 @@ use super::pool::Pool;
 /// Why it is not well, in words.
 pub async fn check(
     endpoint: &Endpoint,
-    tls: Option<&Arc<AppTls>>,
+    upstream: &Upstream,
+    tls: Option<&AppTls>,
     check: &HealthCheck,
 ) -> Result<(), String> {
-    let asked = timeout(check.timeout, ask(endpoint, tls, check)).await;
+    let announced = upstream.proxy_protocol.map(|version| Rc::from(local_header(version)));
+    let way = Way { endpoint, tls, announced: announced.as_ref() };
+    let asked = timeout(check.timeout, ask(&way, check)).await;
     asked.unwrap_or_else(|_| Err(format!("no answer within {:?}", check.timeout)))
 }
 
-async fn ask(
-    endpoint: &Endpoint,
-    tls: Option<&Arc<AppTls>>,
-    check: &HealthCheck,
-) -> Result<(), String> {
+async fn ask(way: &Way<'_>, check: &HealthCheck) -> Result<(), String> {
     let mut request = Request::new(Empty::<Bytes>::new());
-    let target = match endpoint.protocol {
+    let target = match way.endpoint.protocol {
         Protocol::H2c => format!("http://localhost{}", check.path),
         Protocol::Http1 | Protocol::Https => {
             request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
@@ -45,14 +44,14 @@ async fn ask(
     *request.uri_mut() = Uri::try_from(target).map_err(|error| error.to_string())?;
     let pool = Rc::new(Pool::<Empty<Bytes>>::default());
     let slot = pool.slot(None).ok_or_else(|| "no room".to_owned())?;
-    let mut carrier = match endpoint.protocol {
+    let mut carrier = match way.endpoint.protocol {
         Protocol::H2c => {
-            let shared = connect_shared(endpoint, check.timeout, slot).await;
+            let shared = connect_shared(way, check.timeout, slot).await;
             let shared = Rc::new(shared.map_err(|error| error.cause)?);
             Carrier::Stream(shared.stream().ok_or_else(|| "it allows no stream".to_owned())?)
         }
         Protocol::Http1 | Protocol::Https => {
-            let connection = connect(endpoint, tls.map(Arc::as_ref), check.timeout, slot).await;
+            let connection = connect(way, check.timeout, slot).await;
             Carrier::Connection(connection.map_err(|error| error.cause)?)
         }
     };

@@ -2,17 +2,20 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use crate::config::{Destination, Endpoint, Protocol};
+use crate::config::{Destination, Endpoint, Protocol, ProxyProtocol};
+use crate::proxy_protocol::local_header;
 use crate::tls::AppTls;
 
 use super::early_answer::EarlyAnswer;
@@ -24,10 +27,26 @@ use super::stream::Stream;
 /// The most that is read ahead of an upstream's response. 64 KiB is four TLS records.
 const READ_BUFFER_MAX: usize = 64 * 1024;
 
+/// How an endpoint is spoken with.
+pub(super) struct Way<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) tls: Option<&'a AppTls>,
+    /// What the PROXY protocol says first.
+    pub(super) announced: Option<&'a Rc<[u8]>>,
+}
+
+impl Way<'_> {
+    async fn open(&self) -> io::Result<Stream> {
+        open(self.endpoint, self.tls, self.announced.map(AsRef::as_ref)).await
+    }
+}
+
 /// One connection to an endpoint. Dropping it closes it, whatever it was doing: a client that has gone, or
 /// a response that was broken off, leaves nothing running on the app's side.
 pub(super) struct Connection<B> {
     pub(super) sender: http1::SendRequest<B>,
+    /// What it said of a client when it began.
+    pub(super) announced: Option<Rc<[u8]>>,
     task: AbortHandle,
     /// Counts it among those that its endpoint has, as long as it is open.
     _slot: Slot,
@@ -44,8 +63,7 @@ impl<B> Drop for Connection<B> {
 /// # Errors
 /// Refused, unreachable, unknown name, or not in time.
 pub(super) async fn connect<B>(
-    endpoint: &Endpoint,
-    tls: Option<&AppTls>,
+    way: &Way<'_>,
     limit: Duration,
     slot: Slot,
 ) -> Result<Connection<B>, SendError>
@@ -53,7 +71,8 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    within(endpoint, limit, async { start(open(endpoint, tls).await?, slot).await }).await
+    let announced = way.announced.cloned();
+    within(way, limit, async { start(way.open().await?, announced, slot).await }).await
 }
 
 /// The same for a connection that many requests share.
@@ -61,7 +80,7 @@ where
 /// # Errors
 /// Likewise, or it does not speak HTTP/2.
 pub(super) async fn connect_shared<B>(
-    endpoint: &Endpoint,
+    way: &Way<'_>,
     limit: Duration,
     slot: Slot,
 ) -> Result<Multiplexed<B>, SendError>
@@ -69,18 +88,18 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let start = async { Multiplexed::start(open(endpoint, None).await?, slot).await };
-    within(endpoint, limit, start).await
+    let announced = way.announced.cloned();
+    within(way, limit, async { Multiplexed::start(way.open().await?, announced, slot).await }).await
 }
 
 async fn within<T>(
-    endpoint: &Endpoint,
+    way: &Way<'_>,
     limit: Duration,
     connecting: impl Future<Output = io::Result<T>>,
 ) -> Result<T, SendError> {
     match timeout(limit, connecting).await {
-        Ok(connected) => connected.map_err(|error| SendError::connect(endpoint, &error)),
-        Err(_) => Err(SendError::timeout(endpoint, Failure::ConnectTimeout, limit)),
+        Ok(connected) => connected.map_err(|error| SendError::connect(way.endpoint, &error)),
+        Err(_) => Err(SendError::timeout(way.endpoint, Failure::ConnectTimeout, limit)),
     }
 }
 
@@ -91,22 +110,38 @@ async fn within<T>(
 pub async fn probe(
     endpoint: &Endpoint,
     tls: Option<&AppTls>,
+    proxy_protocol: Option<ProxyProtocol>,
     limit: Duration,
 ) -> Result<(), String> {
-    match timeout(limit, open(endpoint, tls)).await {
+    let announced = proxy_protocol.map(local_header);
+    match timeout(limit, open(endpoint, tls, announced.as_deref())).await {
         Ok(result) => result.map(drop).map_err(|error| unreachable(&error)),
         Err(_) => Err(format!("no connection within {limit:?}")),
     }
 }
 
-async fn open(endpoint: &Endpoint, tls: Option<&AppTls>) -> io::Result<Stream> {
+async fn open(
+    endpoint: &Endpoint,
+    tls: Option<&AppTls>,
+    announced: Option<&[u8]>,
+) -> io::Result<Stream> {
     let (host, port) = match &endpoint.to {
         Destination::Tcp { host, port } => (host.as_str(), *port),
-        Destination::Unix(path) => return Ok(Stream::Unix(UnixStream::connect(path).await?)),
+        Destination::Unix(path) => {
+            let mut stream = UnixStream::connect(path).await?;
+            if let Some(announced) = announced {
+                stream.write_all(announced).await?;
+            }
+            return Ok(Stream::Unix(stream));
+        }
     };
     // Tries each address of the name in turn; a literal is not looked up.
-    let stream = TcpStream::connect((host, port)).await?;
+    let mut stream = TcpStream::connect((host, port)).await?;
     stream.set_nodelay(true)?;
+    // Before all else, TLS too.
+    if let Some(announced) = announced {
+        stream.write_all(announced).await?;
+    }
     match (endpoint.protocol, tls) {
         (Protocol::Https, Some(tls)) => Ok(Stream::Tls(Box::new(tls.connect(stream, host).await?))),
         // Nothing is ever sent in clear text to who should be spoken to in TLS.
@@ -115,7 +150,11 @@ async fn open(endpoint: &Endpoint, tls: Option<&AppTls>) -> io::Result<Stream> {
     }
 }
 
-async fn start<B>(stream: Stream, slot: Slot) -> io::Result<Connection<B>>
+async fn start<B>(
+    stream: Stream,
+    announced: Option<Rc<[u8]>>,
+    slot: Slot,
+) -> io::Result<Connection<B>>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -128,5 +167,5 @@ where
         .map_err(io::Error::other)?;
     // What goes wrong is told to whoever waits for the response; an unused connection may just end.
     let task = tokio::task::spawn_local(async move { _ = connection.await });
-    Ok(Connection { sender, task: task.abort_handle(), _slot: slot })
+    Ok(Connection { sender, announced, task: task.abort_handle(), _slot: slot })
 }

@@ -16,10 +16,10 @@ use crate::observe::metrics::{EndpointCounters, LocalCounters};
 use crate::tls::AppTls;
 
 use super::carrier::Carrier;
-use super::connect::{connect, connect_shared};
+use super::connect::{Way, connect, connect_shared};
 use super::hold::Hold;
 use super::pool::Pool;
-use super::{EndpointState, EndpointStates, Options, SendError};
+use super::{Call, EndpointState, EndpointStates, Options, SendError};
 
 /// Of one endpoint.
 pub(super) struct Known<B> {
@@ -88,18 +88,20 @@ where
         &self,
         hold: &Hold,
         ceiling: Option<usize>,
-        options: &Options,
+        call: &Call<B>,
     ) -> Result<(Carrier<B>, bool), SendError> {
-        let endpoint = self.state.endpoint();
+        let (endpoint, options) = (self.state.endpoint(), &call.options);
+        let announced = call.announced.as_ref();
+        let way = Way { endpoint, tls: self.tls.as_deref(), announced };
         let deadline = tokio::time::Instant::now() + options.connect_timeout;
         loop {
             if endpoint.protocol == Protocol::H2c {
-                if let Some(stream) = self.pool.stream() {
+                if let Some(stream) = self.pool.stream(announced) {
                     return Ok((Carrier::Stream(stream), true));
                 }
                 if let Some((opening, slot)) = self.pool.opening(ceiling) {
                     let started = Instant::now();
-                    let shared = connect_shared(endpoint, options.connect_timeout, slot).await?;
+                    let shared = connect_shared(&way, options.connect_timeout, slot).await?;
                     self.counters.connected.add(started.elapsed());
                     let stream = self.pool.share(shared, *options);
                     drop(opening);
@@ -108,16 +110,19 @@ where
                     return Ok((Carrier::Stream(stream), false));
                 }
             } else {
-                if let Some(connection) = self.pool.take() {
+                if let Some(connection) = self.pool.take(announced) {
                     return Ok((Carrier::Connection(connection), true));
                 }
                 if let Some(slot) = self.pool.slot(ceiling) {
                     let started = Instant::now();
-                    let (tls, limit) = (self.tls.as_deref(), options.connect_timeout);
-                    let connection = connect(endpoint, tls, limit, slot).await?;
+                    let connection = connect(&way, options.connect_timeout, slot).await?;
                     self.counters.connected.add(started.elapsed());
                     return Ok((Carrier::Connection(connection), false));
                 }
+            }
+            // Unused connections that speak for other clients make way.
+            if announced.is_some() && self.pool.make_way() {
+                continue;
             }
             let _place = hold.place(options).ok_or_else(|| SendError::busy(endpoint))?;
             if timeout_at(deadline, self.pool.freed()).await.is_err() {

@@ -86,6 +86,9 @@ pub struct Call<B> {
     pub options: Options,
     /// How TLS is spoken with it, if it is.
     pub tls: Option<Arc<AppTls>>,
+    /// What connections for it say of the client before anything else; they carry no request of which another would be
+    /// said.
+    pub announced: Option<Rc<[u8]>>,
     /// What the request is told by, where endpoints are chosen by that.
     pub key: String,
     /// The same request anew, if it can be made again.
@@ -168,8 +171,7 @@ where
             let known = self.known(endpoint, call.tls.as_ref());
             // Divided among the workers, and at least one each.
             let ceiling = upstream.connections_max.map(|max| max.div_ceil(self.workers));
-            let (carrier, is_reused) = match known.carrier(&self.hold, ceiling, &call.options).await
-            {
+            let (carrier, is_reused) = match known.carrier(&self.hold, ceiling, call).await {
                 Ok(carrier) => carrier,
                 Err(error) => {
                     // Once a request, however often it comes back.

@@ -48,6 +48,8 @@ pub(super) struct Multiplexed<B> {
     open: Cell<usize>,
     /// Whether a response was late on it: it may be dead.
     is_distrusted: Cell<bool>,
+    /// What it said of a client when it began.
+    pub(super) announced: Option<Rc<[u8]>>,
     /// Since when it has no stream.
     unused_since: Cell<Instant>,
     task: AbortHandle,
@@ -70,7 +72,11 @@ where
     ///
     /// # Errors
     /// The app closed, or what it said is no HTTP/2.
-    pub(super) async fn start(stream: Socket, slot: Slot) -> io::Result<Self> {
+    pub(super) async fn start(
+        stream: Socket,
+        announced: Option<Rc<[u8]>>,
+        slot: Slot,
+    ) -> io::Result<Self> {
         let (stream, first) = FirstFrame::new(stream);
         let (sender, connection) = http2::Builder::new(LocalExecutor)
             .timer(TokioTimer::new())
@@ -104,6 +110,7 @@ where
             peer_max,
             open: Cell::new(0),
             is_distrusted: Cell::new(false),
+            announced,
             unused_since: Cell::new(Instant::now()),
             task,
             slot,

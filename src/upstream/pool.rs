@@ -126,11 +126,14 @@ impl<B> Pool<B>
 where
     B: Body<Data = Bytes> + 'static,
 {
-    /// The connection used last, if one is still good.
-    pub(super) fn take(&self) -> Option<Connection<B>> {
+    /// The connection used last, if one is still good, of those that said the same of a client.
+    pub(super) fn take(&self, announced: Option<&Rc<[u8]>>) -> Option<Connection<B>> {
         let now = Instant::now();
         let mut idle = self.idle.borrow_mut();
-        while let Some(Idle { connection, expires }) = idle.pop() {
+        let says_so = |idle: &Idle<B>| idle.connection.announced.as_ref() == announced;
+        // Where nothing is said, that is the last.
+        while let Some(at) = idle.iter().rposition(says_so) {
+            let Idle { connection, expires } = idle.remove(at);
             if expires > now && connection.sender.is_ready() {
                 return Some(connection);
             }
@@ -150,11 +153,24 @@ where
         self.reap();
     }
 
-    /// A place on a connection that is shared, on the first that has one.
-    pub(super) fn stream(&self) -> Option<Stream<B>> {
+    /// A place on a connection that is shared, on the first that has one, of those that said the same of a client.
+    pub(super) fn stream(&self, announced: Option<&Rc<[u8]>>) -> Option<Stream<B>> {
         let mut shared = self.shared.borrow_mut();
         shared.retain(|(one, _)| !one.is_over());
-        shared.iter().find_map(|(one, _)| one.stream())
+        let says_so = |one: &&(Rc<Multiplexed<B>>, Duration)| one.0.announced.as_ref() == announced;
+        shared.iter().filter(says_so).find_map(|(one, _)| one.stream())
+    }
+
+    /// Closes the connection that has been unused for longest; whether there was one.
+    pub(super) fn make_way(&self) -> bool {
+        let mut idle = self.idle.borrow_mut();
+        if !idle.is_empty() {
+            idle.remove(0);
+            return true;
+        }
+        let mut shared = self.shared.borrow_mut();
+        let unused = shared.iter().position(|(one, _)| one.unused_since().is_some());
+        unused.inspect(|at| _ = shared.remove(*at)).is_some()
     }
 
     /// Lets others share a connection; the first place on it.

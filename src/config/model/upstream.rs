@@ -35,6 +35,8 @@ pub struct Upstream {
     pub health_check: Option<HealthCheck>,
     /// How TLS is spoken; `None` where no endpoint speaks it.
     pub tls: Option<UpstreamTls>,
+    /// In which version of the PROXY protocol connections say who the client is; `None` does not.
+    pub proxy_protocol: Option<ProxyProtocol>,
 }
 
 /// `health_check_...`
@@ -63,6 +65,7 @@ impl Upstream {
             retry: Retry::Unsent,
             health_check: None,
             tls: None,
+            proxy_protocol: None,
         }
     }
 
@@ -105,6 +108,15 @@ pub struct Endpoint {
     pub protocol: Protocol,
     /// Where to connect.
     pub to: Destination,
+}
+
+/// `proxy_protocol = "..."`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// A line of text: addresses.
+    V1,
+    /// Binary: addresses, TLS and who the client proved to be.
+    V2,
 }
 
 /// What is spoken with an endpoint.

@@ -10,7 +10,7 @@ use http::HeaderName;
 use super::address::address;
 use super::upstream_tls;
 use crate::config::model::{
-    Balance, HashKey, HealthCheck, Member, Protocol, Retry, Upstream, UpstreamTls,
+    Balance, HashKey, HealthCheck, Member, Protocol, ProxyProtocol, Retry, Upstream, UpstreamTls,
 };
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
@@ -105,12 +105,14 @@ struct Settings {
     retry: Retry,
     health_check: Option<HealthCheck>,
     tls: Option<UpstreamTls>,
+    proxy_protocol: Option<ProxyProtocol>,
 }
 
 impl Settings {
     fn read(table: &mut Table<'_>) -> Self {
         let balance = table.parsed("balance", balance);
         let retry = table.parsed("retry", retry);
+        let proxy = table.parsed_or_off("proxy_protocol", proxy_protocol);
         let path = table.parsed("health_check_path", health_check_path);
         let (interval, timeout) =
             (table.duration("health_check_interval"), table.duration("health_check_timeout"));
@@ -123,6 +125,7 @@ impl Settings {
             retry: retry.map_or(Retry::Unsent, |retry| retry.value),
             health_check: path.map(|path| HealthCheck { path: path.value, interval, timeout }),
             tls: None,
+            proxy_protocol: proxy.and_then(|proxy| proxy.value),
         }
     }
 
@@ -139,6 +142,7 @@ impl Settings {
             retry: self.retry,
             health_check: self.health_check,
             tls: self.tls,
+            proxy_protocol: self.proxy_protocol,
         }
     }
 }
@@ -267,6 +271,18 @@ fn health_check_path(text: &str) -> Result<String, Wrong> {
     is_target.then(|| text.to_owned()).ok_or_else(|| {
         Wrong::new(format!("`{text}` is no path to ask for"), "write one such as `\"/health\"`")
     })
+}
+
+fn proxy_protocol(text: &str) -> Result<Option<ProxyProtocol>, Wrong> {
+    match text {
+        "off" => Ok(None),
+        "v1" => Ok(Some(ProxyProtocol::V1)),
+        "v2" => Ok(Some(ProxyProtocol::V2)),
+        _ => Err(Wrong::new(
+            format!("`proxy_protocol` knows no `{text}`"),
+            "write `\"v2\"`, `\"v1\"` for an app that reads addresses only, or `\"off\"`",
+        )),
+    }
 }
 
 fn retry(text: &str) -> Result<Retry, Wrong> {

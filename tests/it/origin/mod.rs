@@ -2,3 +2,4 @@
 
 mod h2c;
 mod https;
+mod proxy_protocol;
