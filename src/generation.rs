@@ -263,9 +263,14 @@ fn judge_sites(
         let Trust { verifier, anchors, lists, terms: of_trust } = trust;
         terms.extend(of_trust);
         for upstream in site.upstreams() {
-            terms.extend(
-                apps.get(&upstream.name).into_iter().flat_map(|app| Term::of_app(upstream, app)),
-            );
+            let of_app = apps.get(&upstream.name).map(|app| Term::of_app(upstream, app));
+            for term in of_app.into_iter().flatten() {
+                // Routes share apps, and apps their CAs.
+                let is_same = |known: &Term| known.kind == term.kind && known.id() == term.id();
+                if !terms.iter().any(is_same) {
+                    terms.push(term);
+                }
+            }
         }
         let Some(tls) = SiteTls::new(site, &server, verifier, report) else {
             continue;

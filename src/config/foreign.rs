@@ -84,6 +84,27 @@ const LOCAL_WORDS: &[(&str, Word)] = &[
         ours: Some(("upstream", "endpoints")),
         fix: "write `endpoints`, a list such as `[\"http://127.0.0.1:8080\"]`",
     }),
+    ("upstream", Word {
+        names: &["send-proxy", "send-proxy-v2", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn", "send_proxy"],
+        ours: Some(("upstream", "proxy_protocol")),
+        fix: "write `proxy_protocol = \"v2\"`, or `\"v1\"` for an app that reads addresses only",
+    }),
+    ("upstream.tls", Word {
+        names: &["ca_file", "ca-file", "cacert", "trusted_ca", "trust"],
+        ours: Some(("upstream.tls", "ca")),
+        fix: "call it `ca`: one file, a list of files, or `\"public\"`",
+    }),
+    ("upstream.tls", Word {
+        names: &["sni", "name", "servername"],
+        ours: Some(("upstream.tls", "server_name")),
+        fix: "call it `server_name`",
+    }),
+    ("upstream.tls", Word {
+        names: &["verify", "insecure", "insecure_skip_verify", "tls_insecure_skip_verify", "check_name"],
+        ours: None,
+        fix: "remove it: an app is always verified; name the CA that issued its certificate in `ca`, and in `server_name` \
+              the name that it bears",
+    }),
     ("runtime", Word {
         names: &["landlock"],
         ours: Some(("runtime", "sandbox")),
@@ -191,6 +212,40 @@ const WORDS: &[Word] = &[
         names: &["proxy_pass", "ProxyPass", "backend"],
         ours: Some(("site", "upstream")),
         fix: "call it `upstream`, in `[[site]]`",
+    },
+    Word {
+        names: &["grpc_pass"],
+        ours: Some(("site", "upstream")),
+        fix: "write `upstream = \"h2c://127.0.0.1:50051\"`, in `[[site]]`",
+    },
+    Word {
+        names: &["proxy_ssl_trusted_certificate", "SSLProxyCACertificateFile", "SSLProxyCACertificatePath"],
+        ours: Some(("upstream.tls", "ca")),
+        fix: "write `ca` in `[upstream.tls]`, below the `[[upstream]]` whose endpoints are `https://`",
+    },
+    Word {
+        names: &["proxy_ssl_name", "proxy_ssl_server_name"],
+        ours: Some(("upstream.tls", "server_name")),
+        fix: "write `server_name` in `[upstream.tls]`, where it is another than the endpoint's host",
+    },
+    Word {
+        names: &["proxy_ssl_certificate", "proxy_ssl_certificate_key", "SSLProxyMachineCertificateFile"],
+        ours: Some(("upstream.tls", "certificate")),
+        fix: "write `certificate` and `private_key` in `[upstream.tls]`",
+    },
+    Word {
+        names: &[
+            "proxy_ssl_verify", "proxy_ssl_verify_depth", "SSLProxyVerify", "SSLProxyVerifyDepth", "SSLProxyCheckPeerName",
+            "SSLProxyCheckPeerCN", "SSLProxyCheckPeerExpire", "insecure_skip_verify", "tls_insecure_skip_verify",
+        ],
+        ours: None,
+        fix: "remove it: an app behind `https://` is always verified; name the CA that issued its certificate in `ca`, and \
+              in `server_name` the name that it bears, both in `[upstream.tls]`",
+    },
+    Word {
+        names: &["SSLProxyEngine", "proxy_ssl_protocols", "SSLProxyProtocol"],
+        ours: None,
+        fix: "remove it: write `https://` where the app speaks TLS, 1.2 or newer",
     },
     Word {
         names: &["LocationMatch", "route", "routes", "handle", "handle_path"],
@@ -348,8 +403,9 @@ mod tests {
     #[test]
     fn no_word_is_a_key_of_ours() {
         for name in WORDS.iter().flat_map(|word| word.names) {
-            // One is a key in a single table, and somebody else's word in all others.
-            let is_key = |key: &keys::Key| key.name == *name && key.table != "access_log";
+            // Some are keys in a single table, and somebody else's words in all others.
+            let single = ["access_log", "upstream.tls"];
+            let is_key = |key: &keys::Key| key.name == *name && !single.contains(&key.table);
             assert!(!keys::KEYS.iter().any(is_key), "{name}");
         }
         for (table, word) in LOCAL_WORDS {

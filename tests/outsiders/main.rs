@@ -12,6 +12,7 @@
 )]
 
 mod app;
+mod behind;
 mod curl;
 mod gateway;
 mod grpc;

@@ -32,11 +32,11 @@ pub(super) fn read(
         reader.wrong(&span, Wrong::new(what, "add `certificate` and `private_key`, or remove it"));
     }
     if !is_spoken && upstream.has("tls") {
-        let wrong = Wrong::new(
-            "`[upstream.tls]` has no effect: no endpoint of this upstream speaks TLS",
-            "write `https://` in `endpoints`, or remove the table",
-        );
-        reader.wrong(&table.header, wrong);
+        let mut report = reader.report.borrow_mut();
+        let what = "`[upstream.tls]` has no effect: no endpoint of this upstream speaks TLS";
+        report
+            .warning(&table.header, what)
+            .fix("write `https://` in `endpoints`, or remove the table");
     }
     table.finish();
     let certificate = certificate.zip(private_key).map(|(certificate, private_key)| {
