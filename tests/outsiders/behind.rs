@@ -51,8 +51,13 @@ fn folder() -> Folder {
     folder
 }
 
-fn ask(stage: &Stage, number: usize) -> String {
-    stage.curl(&["--fail", &format!("{}/", stage.origin(&format!("s{number}.example.com")))]).text()
+#[track_caller]
+fn ask(stage: &mut Stage, number: usize) -> String {
+    let url = format!("{}/", stage.origin(&format!("s{number}.example.com")));
+    let said = stage.curl(&[&url]).text();
+    let event = stage.gateway.next_event("access");
+    assert_eq!(event["cause"], "", "{event}");
+    said
 }
 
 #[test]
@@ -91,21 +96,22 @@ fn nginx_verifies_the_gateway_and_reads_its_proxy_headers() {
     let own = "certificate = \"hop.crt\"\nprivate_key = \"hop.key\"";
     let endpoint =
         |scheme: &str, at: usize| format!("endpoints = [\"{scheme}://127.0.0.1:{}\"]", ports[at]);
-    let stage = Stage::with_site(
+    let mut stage = Stage::with_site(
         folder,
         &sites(&[
             format!("{}\n{tls}\n{own}", endpoint("https", 0)),
             format!("{}\nproxy_protocol = \"v1\"", endpoint("http", 1)),
             format!("{}\nproxy_protocol = \"v2\"", endpoint("http", 1)),
-            format!("{}\nproxy_protocol = \"v2\"\n{tls}", endpoint("https", 2)),
+            // Before TLS, nginx 1.22 reads 107 bytes at most.
+            format!("{}\nproxy_protocol = \"v1\"\n{tls}", endpoint("https", 2)),
             // Without a certificate of its own nginx answers by itself.
             format!("{}\n{tls}", endpoint("https", 0)),
         ]),
     );
-    assert_eq!(ask(&stage, 0), "SUCCESS CN=hop app.internal HTTP/1.1");
+    assert_eq!(ask(&mut stage, 0), "SUCCESS CN=hop app.internal HTTP/1.1");
     let addresses = format!("127.0.0.1 {}", stage.gateway.address.port());
-    assert_eq!((ask(&stage, 1), ask(&stage, 2)), (addresses.clone(), addresses));
-    assert_eq!(ask(&stage, 3), "127.0.0.1 app.internal");
+    assert_eq!((ask(&mut stage, 1), ask(&mut stage, 2)), (addresses.clone(), addresses));
+    assert_eq!(ask(&mut stage, 3), "127.0.0.1 app.internal");
     let url = format!("{}/", stage.origin("s4.example.com"));
     assert!(stage.curl(&[&url]).text().contains("No required SSL certificate was sent"));
 }
@@ -132,8 +138,8 @@ fn haproxy_reads_the_gateways_proxy_headers() {
     let upstream = |version: &str| {
         format!("endpoints = [\"http://127.0.0.1:{}\"]\nproxy_protocol = \"{version}\"", ports[0])
     };
-    let stage = Stage::with_site(folder, &sites(&[upstream("v2"), upstream("v1")]));
+    let mut stage = Stage::with_site(folder, &sites(&[upstream("v2"), upstream("v1")]));
     let port = stage.gateway.address.port();
-    assert_eq!(ask(&stage, 0), format!("127.0.0.1 {port} 1 s0.example.com 32"));
-    assert_eq!(ask(&stage, 1).trim_end(), format!("127.0.0.1 {port} 1  0").trim_end());
+    assert_eq!(ask(&mut stage, 0), format!("127.0.0.1 {port} 1 s0.example.com 32"));
+    assert_eq!(ask(&mut stage, 1).trim_end(), format!("127.0.0.1 {port} 1"));
 }
