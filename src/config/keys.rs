@@ -189,6 +189,7 @@ pub const KEYS: &[Key] = &[
     Key { table: "upstream", name: "ejection_time", unset: Default(r#""10s""#) },
     Key { table: "upstream", name: "slow_start", unset: Default(r#""none""#) },
     Key { table: "upstream", name: "retry", unset: Default(r#""unsent""#) },
+    Key { table: "upstream", name: "dns_refresh", unset: Default(r#""30s""#) },
     Key { table: "upstream", name: "proxy_protocol", unset: Default(r#""off""#) },
     Key { table: "upstream", name: "health_check_path", unset: Optional(r#""/health""#) },
     Key { table: "upstream", name: "health_check_interval", unset: Default(r#""5s""#) },

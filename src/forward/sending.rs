@@ -108,7 +108,7 @@ impl Sending<'_> {
         let (site, recall) = (&self.caller.site.config, Rc::clone(&self.recall));
         Call {
             upstream: Arc::clone(self.upstream),
-            options: Options::of(&self.route.timeouts, &site.limits),
+            options: Options::of(&self.route.timeouts, &site.limits, self.upstream),
             tls: self.tls().cloned(),
             announced: self
                 .upstream

@@ -124,7 +124,6 @@ fn ssl(arrival: &Arrival, client: Client<'_>) -> Vec<u8> {
     ssl
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as `filter` hands it in")]
 fn is_short(name: &&str) -> bool {
     name.len() <= NAME_BYTES_MAX
 }

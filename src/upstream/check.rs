@@ -27,7 +27,7 @@ pub async fn check(
     check: &HealthCheck,
 ) -> Result<(), String> {
     let announced = upstream.proxy_protocol.map(|version| Rc::from(local_header(version)));
-    let way = Way { endpoint, tls, announced: announced.as_ref() };
+    let way = Way { endpoint, tls, announced: announced.as_ref(), stale_at: None };
     let asked = timeout(check.timeout, ask(&way, check)).await;
     asked.unwrap_or_else(|_| Err(format!("no answer within {:?}", check.timeout)))
 }

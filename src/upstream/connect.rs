@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::config::{Destination, Endpoint, Protocol, ProxyProtocol};
 use crate::proxy_protocol::local_header;
@@ -33,6 +33,8 @@ pub(super) struct Way<'a> {
     pub(super) tls: Option<&'a AppTls>,
     /// What the PROXY protocol says first.
     pub(super) announced: Option<&'a Rc<[u8]>>,
+    /// When a connection that is opened now is not to be used again: its name may lead elsewhere by then.
+    pub(super) stale_at: Option<Instant>,
 }
 
 impl Way<'_> {
@@ -47,6 +49,8 @@ pub(super) struct Connection<B> {
     pub(super) sender: http1::SendRequest<B>,
     /// What it said of a client when it began.
     pub(super) announced: Option<Rc<[u8]>>,
+    /// When it is not to be used again.
+    pub(super) stale_at: Option<Instant>,
     task: AbortHandle,
     /// Counts it among those that its endpoint has, as long as it is open.
     _slot: Slot,
@@ -72,7 +76,8 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let announced = way.announced.cloned();
-    within(way, limit, async { start(way.open().await?, announced, slot).await }).await
+    within(way, limit, async { start(way.open().await?, (announced, way.stale_at), slot).await })
+        .await
 }
 
 /// The same for a connection that many requests share.
@@ -89,7 +94,10 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let announced = way.announced.cloned();
-    within(way, limit, async { Multiplexed::start(way.open().await?, announced, slot).await }).await
+    within(way, limit, async {
+        Multiplexed::start(way.open().await?, (announced, way.stale_at), slot).await
+    })
+    .await
 }
 
 async fn within<T>(
@@ -152,7 +160,7 @@ async fn open(
 
 async fn start<B>(
     stream: Stream,
-    announced: Option<Rc<[u8]>>,
+    (announced, stale_at): (Option<Rc<[u8]>>, Option<Instant>),
     slot: Slot,
 ) -> io::Result<Connection<B>>
 where
@@ -167,5 +175,5 @@ where
         .map_err(io::Error::other)?;
     // What goes wrong is told to whoever waits for the response; an unused connection may just end.
     let task = tokio::task::spawn_local(async move { _ = connection.await });
-    Ok(Connection { sender, announced, task: task.abort_handle(), _slot: slot })
+    Ok(Connection { sender, announced, stale_at, task: task.abort_handle(), _slot: slot })
 }

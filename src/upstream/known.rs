@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use http_body::Body;
 use tokio::time::timeout_at;
 
-use crate::config::{Endpoint, Protocol, Upstream};
+use crate::config::{Destination, Endpoint, Protocol, Upstream};
 use crate::observe::metrics::{EndpointCounters, LocalCounters};
 use crate::tls::AppTls;
 
@@ -28,6 +29,8 @@ pub(super) struct Known<B> {
     pub(super) counters: Arc<EndpointCounters>,
     /// How TLS is spoken there.
     tls: Option<Arc<AppTls>>,
+    /// Whether its address is a name, which may lead elsewhere one day.
+    is_named: bool,
 }
 
 impl<B> Known<B> {
@@ -71,9 +74,17 @@ impl<B> Registry<B> {
             state: states.of(endpoint),
             counters: counters.endpoint(&endpoint.to_string()),
             tls: tls.cloned(),
+            is_named: is_named(endpoint),
         });
         self.endpoints.entry(endpoint.clone()).or_default().push(Rc::clone(&known));
         known
+    }
+}
+
+fn is_named(endpoint: &Endpoint) -> bool {
+    match &endpoint.to {
+        Destination::Tcp { host, .. } => host.parse::<IpAddr>().is_err(),
+        Destination::Unix(_) => false,
     }
 }
 
@@ -92,7 +103,12 @@ where
     ) -> Result<(Carrier<B>, bool), SendError> {
         let (endpoint, options) = (self.state.endpoint(), &call.options);
         let announced = call.announced.as_ref();
-        let way = Way { endpoint, tls: self.tls.as_deref(), announced };
+        let way = |now: tokio::time::Instant| Way {
+            endpoint,
+            tls: self.tls.as_deref(),
+            announced,
+            stale_at: self.is_named.then(|| now + options.dns_refresh),
+        };
         let deadline = tokio::time::Instant::now() + options.connect_timeout;
         loop {
             if endpoint.protocol == Protocol::H2c {
@@ -101,7 +117,8 @@ where
                 }
                 if let Some((opening, slot)) = self.pool.opening(ceiling) {
                     let started = Instant::now();
-                    let shared = connect_shared(&way, options.connect_timeout, slot).await?;
+                    let shared =
+                        connect_shared(&way(started.into()), options.connect_timeout, slot).await?;
                     self.counters.connected.add(started.elapsed());
                     let stream = self.pool.share(shared, *options);
                     drop(opening);
@@ -115,7 +132,8 @@ where
                 }
                 if let Some(slot) = self.pool.slot(ceiling) {
                     let started = Instant::now();
-                    let connection = connect(&way, options.connect_timeout, slot).await?;
+                    let connection =
+                        connect(&way(started.into()), options.connect_timeout, slot).await?;
                     self.counters.connected.add(started.elapsed());
                     return Ok((Carrier::Connection(connection), false));
                 }

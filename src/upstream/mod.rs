@@ -59,6 +59,8 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// How many unused connections are kept.
     pub idle_max: usize,
+    /// How long a connection to a name is used.
+    pub dns_refresh: Duration,
     /// How long a request waits while no endpoint can be connected.
     pub hold_timeout: Option<Duration>,
     /// How many may wait so.
@@ -66,12 +68,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// What a route and its site say.
-    pub fn of(timeouts: &Timeouts, limits: &SiteLimits) -> Self {
+    /// What a route, its site and its app say.
+    pub fn of(timeouts: &Timeouts, limits: &SiteLimits, upstream: &Upstream) -> Self {
         Self {
             connect_timeout: timeouts.upstream_connect_timeout,
             idle_timeout: timeouts.upstream_idle_timeout,
             idle_max: limits.upstream_idle_max,
+            dns_refresh: upstream.dns_refresh,
             hold_timeout: timeouts.hold_timeout,
             held_max: limits.held_requests_max,
         }

@@ -50,6 +50,8 @@ pub(super) struct Multiplexed<B> {
     is_distrusted: Cell<bool>,
     /// What it said of a client when it began.
     pub(super) announced: Option<Rc<[u8]>>,
+    /// When it takes no further stream.
+    stale_at: Option<Instant>,
     /// Since when it has no stream.
     unused_since: Cell<Instant>,
     task: AbortHandle,
@@ -74,7 +76,7 @@ where
     /// The app closed, or what it said is no HTTP/2.
     pub(super) async fn start(
         stream: Socket,
-        announced: Option<Rc<[u8]>>,
+        (announced, stale_at): (Option<Rc<[u8]>>, Option<Instant>),
         slot: Slot,
     ) -> io::Result<Self> {
         let (stream, first) = FirstFrame::new(stream);
@@ -111,6 +113,7 @@ where
             open: Cell::new(0),
             is_distrusted: Cell::new(false),
             announced,
+            stale_at,
             unused_since: Cell::new(Instant::now()),
             task,
             slot,
@@ -123,7 +126,8 @@ where
 impl<B> Multiplexed<B> {
     /// Whether no request can ever be sent on it again.
     pub(super) fn is_over(&self) -> bool {
-        self.is_distrusted.get() || self.sender.borrow().is_closed()
+        let is_stale = self.stale_at.is_some_and(|at| at <= Instant::now());
+        is_stale || self.is_distrusted.get() || self.sender.borrow().is_closed()
     }
 
     /// Since when it has had no stream; `None` while it has some.

@@ -143,9 +143,11 @@ where
 
     /// Keeps a connection for the next request.
     pub(super) fn put(self: &Rc<Self>, connection: Connection<B>, options: Options) {
-        let expires = Instant::now() + options.idle_timeout;
+        let now = Instant::now();
+        let unused = now + options.idle_timeout;
+        let expires = connection.stale_at.map_or(unused, |stale_at| stale_at.min(unused));
         let mut idle = self.idle.borrow_mut();
-        if idle.len() >= options.idle_max {
+        if idle.len() >= options.idle_max || expires <= now {
             return;
         }
         idle.push(Idle { connection, expires });

@@ -35,6 +35,8 @@ pub struct Upstream {
     pub health_check: Option<HealthCheck>,
     /// How TLS is spoken; `None` where no endpoint speaks it.
     pub tls: Option<UpstreamTls>,
+    /// How long a connection to a name is used, after which the name is looked up anew.
+    pub dns_refresh: Duration,
     /// In which version of the PROXY protocol connections say who the client is; `None` does not.
     pub proxy_protocol: Option<ProxyProtocol>,
 }
@@ -65,6 +67,7 @@ impl Upstream {
             retry: Retry::Unsent,
             health_check: None,
             tls: None,
+            dns_refresh: Duration::from_secs(30),
             proxy_protocol: None,
         }
     }

@@ -105,6 +105,7 @@ struct Settings {
     retry: Retry,
     health_check: Option<HealthCheck>,
     tls: Option<UpstreamTls>,
+    dns_refresh: std::time::Duration,
     proxy_protocol: Option<ProxyProtocol>,
 }
 
@@ -125,6 +126,7 @@ impl Settings {
             retry: retry.map_or(Retry::Unsent, |retry| retry.value),
             health_check: path.map(|path| HealthCheck { path: path.value, interval, timeout }),
             tls: None,
+            dns_refresh: table.duration("dns_refresh"),
             proxy_protocol: proxy.and_then(|proxy| proxy.value),
         }
     }
@@ -142,6 +144,7 @@ impl Settings {
             retry: self.retry,
             health_check: self.health_check,
             tls: self.tls,
+            dns_refresh: self.dns_refresh,
             proxy_protocol: self.proxy_protocol,
         }
     }

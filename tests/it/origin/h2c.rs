@@ -7,7 +7,7 @@ use hyper::body::Frame;
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::h2::{channel, empty, full, request};
 use crate::support::h2_app::H2App;
-use crate::support::upstream::Upstream;
+use crate::support::upstream::{Talk, Upstream};
 
 fn before(app: &H2App) -> Gateway {
     Setup::with_url(&app.url).start()
@@ -256,7 +256,7 @@ fn what_speaks_no_http2_is_told_before_a_request_is_lost() {
     let event = client.event("access");
     assert!(event.field("cause").contains("write `http://`"), "{event:?}");
 
-    let silent = Upstream::scripted(|talk| talk.wait_for_end());
+    let silent = Upstream::scripted(Talk::wait_for_end);
     let tables = "[site.timeouts]\nupstream_connect_timeout = \"200ms\"";
     let url = silent.url.replace("http://", "h2c://");
     let gateway = Setup::with_url(&url).site_tables(tables).start();

@@ -145,10 +145,8 @@ fn the_gateway_proves_itself_where_the_app_asks() {
 
 #[test]
 fn sessions_are_resumed_by_later_connections() {
-    let (ca, app) = (
-        ca(),
-        Upstream::answering(format!("{}", OK.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n"))),
-    );
+    let (ca, app) =
+        (ca(), Upstream::answering(OK.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n")));
     let front = TlsFront::new(&app, &issued(&ca, &["127.0.0.1"]), None);
     let gateway = gateway(&front.url, &ca, "");
     let mut client = gateway.connect();

@@ -2,4 +2,5 @@
 
 mod h2c;
 mod https;
+mod names;
 mod proxy_protocol;
