@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http_body::Body;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::AbortHandle;
@@ -26,6 +27,12 @@ use super::stream::Stream;
 
 /// The most that is read ahead of an upstream's response. 64 KiB is four TLS records.
 const READ_BUFFER_MAX: usize = 64 * 1024;
+
+/// When a silent peer of a shared connection is asked for a sign of life, and when it is given up. Longer than any app
+/// stands still that reads slowly.
+const PROBE_AFTER: Duration = Duration::from_secs(15);
+#[cfg(target_os = "linux")]
+const GONE_AFTER: Duration = Duration::from_secs(60);
 
 /// How an endpoint is spoken with.
 pub(super) struct Way<'a> {
@@ -146,6 +153,9 @@ async fn open(
     // Tries each address of the name in turn; a literal is not looked up.
     let mut stream = TcpStream::connect((host, port)).await?;
     stream.set_nodelay(true)?;
+    if endpoint.protocol == Protocol::H2c {
+        notice_silence(&stream)?;
+    }
     // Before all else, TLS too.
     if let Some(announced) = announced {
         stream.write_all(announced).await?;
@@ -156,6 +166,17 @@ async fn open(
         (Protocol::Https, None) => Err(io::Error::other("there is no TLS for this endpoint")),
         (Protocol::Http1 | Protocol::H2c, _) => Ok(Stream::Tcp(stream)),
     }
+}
+
+/// Has the kernel end a connection whose other end is gone: one that requests share may live long, and its streams need not
+/// move.
+fn notice_silence(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_AFTER);
+    socket.set_tcp_keepalive(&probes)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(GONE_AFTER))?;
+    Ok(())
 }
 
 async fn start<B>(
