@@ -3,10 +3,11 @@
 //! A generation is built whole or not at all: every file that the configuration names is read, and each
 //! problem put into the report.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{self, Config, Faulty, Report};
+use crate::config::{self, Config, Endpoint, Faulty, ProxyProtocol, Report, Upstream};
 use crate::identity::Claims;
 use crate::local_socket;
 use crate::observe::{access, logging};
@@ -19,7 +20,7 @@ mod files;
 mod terms;
 
 pub use crate::tls::material::OpenedKeys;
-use crate::tls::{ClientVerifier, SiteTls};
+use crate::tls::{AppTls, ClientVerifier, SiteTls};
 pub use files::Files;
 pub use terms::{Expiring, Kind, Term};
 
@@ -31,7 +32,12 @@ pub struct Generation {
     /// The sites, in the order of the file; the first is the default. Never empty.
     pub sites: Vec<Arc<Site>>,
     names: NameIndex,
+    /// How TLS is spoken with the apps that speak it, by the names of their upstreams.
+    apps: Apps,
 }
+
+/// The TLS of upstreams, by their names; an upstream that is an address has that for a name.
+type Apps = BTreeMap<String, Arc<AppTls>>;
 
 /// One site, ready to serve.
 #[derive(Debug)]
@@ -110,7 +116,13 @@ fn load_by(
         Ok(loaded) => loaded,
         Err(Faulty { mut report, sites }) => {
             glance_at(&sites);
-            judge_sites(&sites, now, &mut keys, &mut report);
+            judge_sites(
+                &sites,
+                &judge_apps(&sites, &mut keys, &mut report),
+                now,
+                &mut keys,
+                &mut report,
+            );
             keys.settle(false);
             return Loaded { generation: None, report, files, keys };
         }
@@ -143,12 +155,13 @@ impl Generation {
         keys: &mut OpenedKeys,
         report: &mut Report,
     ) -> Option<Self> {
-        let sites = judge_sites(&config.sites, now, keys, report);
+        let apps = judge_apps(&config.sites, keys, report);
+        let sites = judge_sites(&config.sites, &apps, now, keys, report);
         if report.has_errors() {
             return None;
         }
         let names = names(&config.sites);
-        let generation = Self { config, sites, names };
+        let generation = Self { config, sites, names, apps };
         generation.report_expiring(now, report);
         Some(generation)
     }
@@ -168,6 +181,21 @@ impl Generation {
             Some(name) => self.sites.get(self.names.site(name)?),
             None => self.sites.first(),
         }
+    }
+
+    /// How TLS is spoken with an app; `None` where it is not.
+    pub fn app_tls(&self, upstream: &Upstream) -> Option<&Arc<AppTls>> {
+        // Most speak none, and cost no look.
+        upstream.tls.as_ref().and_then(|_| self.apps.get(&upstream.name))
+    }
+
+    /// How an endpoint is spoken with by the first upstream that has it, for whoever only tries it.
+    pub fn way_to(&self, endpoint: &Endpoint) -> (Option<Arc<AppTls>>, Option<ProxyProtocol>) {
+        let mut upstreams = self.sites.iter().flat_map(|site| site.config.upstreams());
+        let has = |one: &&Arc<Upstream>| one.endpoints.iter().any(|one| one.endpoint == *endpoint);
+        let upstream = upstreams.find(has);
+        let tls = upstream.and_then(|upstream| self.app_tls(upstream)).cloned();
+        (tls, upstream.and_then(|upstream| upstream.proxy_protocol))
     }
 
     /// Whether a `Host` belongs to a site.
@@ -198,9 +226,27 @@ impl Trust {
     }
 }
 
+/// Reads and judges every file that is for TLS with apps; what is wrong goes to the report.
+fn judge_apps(sites: &[config::Site], keys: &mut OpenedKeys, report: &mut Report) -> Apps {
+    let mut apps = Apps::new();
+    let mut seen: Vec<&str> = Vec::new();
+    for upstream in sites.iter().flat_map(config::Site::upstreams) {
+        let Some(tls) = upstream.tls.as_ref().filter(|_| !seen.contains(&upstream.name.as_str()))
+        else {
+            continue;
+        };
+        seen.push(&upstream.name);
+        if let Some(tls) = AppTls::load(upstream, tls, keys, report) {
+            apps.insert(upstream.name.clone(), Arc::new(tls));
+        }
+    }
+    apps
+}
+
 /// Reads and judges every file of some sites; what is wrong goes to the report, and its sites are left out.
 fn judge_sites(
     sites: &[config::Site],
+    apps: &Apps,
     now: i64,
     keys: &mut OpenedKeys,
     report: &mut Report,
@@ -216,6 +262,16 @@ fn judge_sites(
         let mut terms = Term::of_server(site, &server.claims);
         let Trust { verifier, anchors, lists, terms: of_trust } = trust;
         terms.extend(of_trust);
+        for upstream in site.upstreams() {
+            let of_app = apps.get(&upstream.name).map(|app| Term::of_app(upstream, app));
+            for term in of_app.into_iter().flatten() {
+                // Routes share apps, and apps their CAs.
+                let is_same = |known: &Term| known.kind == term.kind && known.id() == term.id();
+                if !terms.iter().any(is_same) {
+                    terms.push(term);
+                }
+            }
+        }
         let Some(tls) = SiteTls::new(site, &server, verifier, report) else {
             continue;
         };

@@ -10,7 +10,8 @@
 //! | sockets | [`serve`]: from a TCP socket to a verified connection |
 //! | requests | [`forward`]: from a request to a response · [`admin`]: what operators ask of a gateway that runs |
 //! | snapshot | [`generation`]: one configuration, fully built |
-//! | tools | [`tls`]: everything rustls · [`upstream`]: the app's side · [`pki`]: making certificates · [`local_socket`]: Unix sockets |
+//! | the app's side | [`upstream`]: connections to endpoints, and a request sent on one |
+//! | tools | [`tls`]: everything rustls · [`proxy_protocol`]: what is said of a client first · [`pki`]: making certificates · [`local_socket`]: Unix sockets |
 //! | records | [`observe`]: logs, refusals, counters |
 //! | decisions | [`policy`], [`route`]: pure |
 //! | configuration | [`config`]: `gateway.toml` to domain types, all problems at once |
@@ -32,6 +33,7 @@ pub mod observe;
 pub mod pki;
 pub mod policy;
 pub mod process;
+pub mod proxy_protocol;
 pub mod route;
 pub mod serve;
 pub mod tls;

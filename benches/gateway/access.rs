@@ -42,7 +42,7 @@ pub(crate) fn access(criterion: &mut Criterion, verdict: &Verdict) {
     let file = tempfile::tempdir().unwrap();
     let path = |path: &Path| AccessTarget::File(path.to_owned());
     let site = Arc::from("www.example.com");
-    let endpoint = Endpoint::Tcp { host: "127.0.0.1".to_owned(), port: 8080 };
+    let endpoint = Endpoint::http("127.0.0.1", 8080);
     let (upstream, chosen) = (Arc::new(Upstream::plain(endpoint)), Rc::new(Cell::new(Some(0))));
     let peer = SocketAddr::from(([192, 0, 2, 7], 51034));
     let mut group = criterion.benchmark_group("access line");

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::config::Endpoint;
+use crate::generation::Generation;
 use crate::upstream;
 
 use super::door::{Open, Socket};
@@ -159,7 +160,11 @@ impl Desk {
 
     /// Which of these endpoints cannot be reached, and why. Whoever asks again within a moment gets the same answer,
     /// so that no app is bothered more often.
-    pub(super) async fn unreachable(&self, endpoints: &[&Endpoint]) -> HashMap<Endpoint, String> {
+    pub(super) async fn unreachable(
+        &self,
+        generation: &Generation,
+        endpoints: &[&Endpoint],
+    ) -> HashMap<Endpoint, String> {
         let now = Instant::now();
         self.probed.borrow_mut().retain(|_, probe| now - probe.at < PROBE_LIFETIME);
         let mut unknown: Vec<_> = endpoints.iter().map(|endpoint| (*endpoint).clone()).collect();
@@ -168,8 +173,10 @@ impl Desk {
             let probing: Vec<_> = some
                 .iter()
                 .map(|endpoint| {
-                    let own = endpoint.clone();
-                    let probe = async move { upstream::probe(&own, PROBE_TIMEOUT).await };
+                    let (own, (tls, proxy)) = (endpoint.clone(), generation.way_to(endpoint));
+                    let probe = async move {
+                        upstream::probe(&own, tls.as_deref(), proxy, PROBE_TIMEOUT).await
+                    };
                     (endpoint.clone(), tokio::task::spawn_local(probe))
                 })
                 .collect();

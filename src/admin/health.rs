@@ -44,7 +44,7 @@ impl Readiness {
         let of_sites = generation.sites.iter().flat_map(|site| site.config.endpoints());
         let mut seen = HashSet::new();
         let endpoints: Vec<_> = of_sites.filter(|endpoint| seen.insert(*endpoint)).collect();
-        let unreachable = desk.unreachable(&endpoints).await;
+        let unreachable = desk.unreachable(&generation, &endpoints).await;
         let states = gateway.endpoint_states();
         let sites = generation.sites.iter().map(|site| {
             let endpoints = site.config.endpoints().into_iter().map(|endpoint| EndpointReadiness {

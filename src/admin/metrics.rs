@@ -61,10 +61,10 @@ families! {
     RELOADED = "gauge" "mtls_gateway_reload_last_successful" [] "Whether the last reload was applied, 1 or 0; 1 before the first.";
     RELOADED_AT = "gauge" "mtls_gateway_reload_last_success_timestamp_seconds" [] "When a reload was applied last, Unix time; 0 before the first.";
     GENERATION = "gauge" "mtls_gateway_generation" [] "The number of the generation in force; the start is 1.";
-    CERTIFICATES = "gauge" "mtls_gateway_certificate_not_after_timestamp_seconds" ["kind", "site", "subject", "fingerprint"] "When a certificate of the configuration runs out, Unix time; its kind is server, intermediate or client_ca.";
+    CERTIFICATES = "gauge" "mtls_gateway_certificate_not_after_timestamp_seconds" ["kind", "site", "subject", "fingerprint"] "When a certificate of the configuration runs out, Unix time; its kind is server, intermediate, client_ca, upstream or upstream_ca.";
     CLIENTS = "gauge" "mtls_gateway_client_certificate_not_after_timestamp_seconds" ["site", "name", "fingerprint"] "When the certificate of a client runs out, Unix time; the 100 clients that were verified last.";
     LISTS = "gauge" "mtls_gateway_crl_next_update_timestamp_seconds" ["site", "issuer", "file"] "When a revocation list runs out, Unix time.";
-    EXPIRING = "gauge" "mtls_gateway_expiry_warnings" ["kind"] "Certificates and lists that are warned of now because they run out; their kind is server, intermediate, client_ca, crl or client.";
+    EXPIRING = "gauge" "mtls_gateway_expiry_warnings" ["kind"] "Certificates and lists that are warned of now because they run out; their kind is server, intermediate, client_ca, crl, upstream, upstream_ca or client.";
     CHANGES_SEEN = "counter" "mtls_gateway_client_identity_changes_total" ["site", "what"] "Clients that came with a certificate of another issuer, key or san than before.";
     CPU = "counter" "process_cpu_seconds_total" [] "User and system CPU time of the process.";
     RESIDENT = "gauge" "process_resident_memory_bytes" [] "Memory of the process that is in RAM.";

@@ -3,6 +3,9 @@
 //! Each is answered with the key that does the same here, or with why there is none; some by the table in which they
 //! stand.
 
+#[cfg(test)]
+mod tests;
+
 /// What a foreign word is called here.
 #[derive(Debug)]
 pub(super) struct Word {
@@ -83,6 +86,27 @@ const LOCAL_WORDS: &[(&str, Word)] = &[
         names: &["server", "servers", "address", "addresses", "url", "urls", "target", "targets"],
         ours: Some(("upstream", "endpoints")),
         fix: "write `endpoints`, a list such as `[\"http://127.0.0.1:8080\"]`",
+    }),
+    ("upstream", Word {
+        names: &["send-proxy", "send-proxy-v2", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn", "send_proxy"],
+        ours: Some(("upstream", "proxy_protocol")),
+        fix: "write `proxy_protocol = \"v2\"`, or `\"v1\"` for an app that reads addresses only",
+    }),
+    ("upstream.tls", Word {
+        names: &["ca_file", "ca-file", "cacert", "trusted_ca", "trust"],
+        ours: Some(("upstream.tls", "ca")),
+        fix: "call it `ca`: one file, a list of files, or `\"public\"`",
+    }),
+    ("upstream.tls", Word {
+        names: &["sni", "name", "servername"],
+        ours: Some(("upstream.tls", "server_name")),
+        fix: "call it `server_name`",
+    }),
+    ("upstream.tls", Word {
+        names: &["verify", "insecure", "insecure_skip_verify", "tls_insecure_skip_verify", "check_name"],
+        ours: None,
+        fix: "remove it: an app is always verified; name the CA that issued its certificate in `ca`, and in `server_name` \
+              the name that it bears",
     }),
     ("runtime", Word {
         names: &["landlock"],
@@ -191,6 +215,40 @@ const WORDS: &[Word] = &[
         names: &["proxy_pass", "ProxyPass", "backend"],
         ours: Some(("site", "upstream")),
         fix: "call it `upstream`, in `[[site]]`",
+    },
+    Word {
+        names: &["grpc_pass"],
+        ours: Some(("site", "upstream")),
+        fix: "write `upstream = \"h2c://127.0.0.1:50051\"`, in `[[site]]`",
+    },
+    Word {
+        names: &["proxy_ssl_trusted_certificate", "SSLProxyCACertificateFile", "SSLProxyCACertificatePath"],
+        ours: Some(("upstream.tls", "ca")),
+        fix: "write `ca` in `[upstream.tls]`, below the `[[upstream]]` whose endpoints are `https://`",
+    },
+    Word {
+        names: &["proxy_ssl_name", "proxy_ssl_server_name"],
+        ours: Some(("upstream.tls", "server_name")),
+        fix: "write `server_name` in `[upstream.tls]`, where it is another than the endpoint's host",
+    },
+    Word {
+        names: &["proxy_ssl_certificate", "proxy_ssl_certificate_key", "SSLProxyMachineCertificateFile"],
+        ours: Some(("upstream.tls", "certificate")),
+        fix: "write `certificate` and `private_key` in `[upstream.tls]`",
+    },
+    Word {
+        names: &[
+            "proxy_ssl_verify", "proxy_ssl_verify_depth", "SSLProxyVerify", "SSLProxyVerifyDepth", "SSLProxyCheckPeerName",
+            "SSLProxyCheckPeerCN", "SSLProxyCheckPeerExpire", "insecure_skip_verify", "tls_insecure_skip_verify",
+        ],
+        ours: None,
+        fix: "remove it: an app behind `https://` is always verified; name the CA that issued its certificate in `ca`, and \
+              in `server_name` the name that it bears, both in `[upstream.tls]`",
+    },
+    Word {
+        names: &["SSLProxyEngine", "proxy_ssl_protocols", "SSLProxyProtocol"],
+        ours: None,
+        fix: "remove it: write `https://` where the app speaks TLS, 1.2 or newer",
     },
     Word {
         names: &["LocationMatch", "route", "routes", "handle", "handle_path"],
@@ -341,35 +399,3 @@ const WORDS: &[Word] = &[
         fix: "write `connections_max` in `[limits]`: a number for the whole process",
     },
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::keys;
-
-    fn all() -> impl Iterator<Item = &'static Word> {
-        WORDS.iter().chain(LOCAL_WORDS.iter().map(|(_, word)| word))
-    }
-
-    #[test]
-    fn every_word_leads_to_a_key_that_exists() {
-        for (table, key) in all().filter_map(|word| word.ours) {
-            let exists = keys::table(table).is_some()
-                && (key.is_empty() || keys::keys_in(table).any(|known| known.name == key));
-            assert!(exists, "{table} {key}");
-        }
-    }
-
-    #[test]
-    fn no_word_is_a_key_of_ours() {
-        for name in WORDS.iter().flat_map(|word| word.names) {
-            // One is a key in a single table, and somebody else's word in all others.
-            let is_key = |key: &keys::Key| key.name == *name && key.table != "access_log";
-            assert!(!keys::KEYS.iter().any(is_key), "{name}");
-        }
-        for (table, word) in LOCAL_WORDS {
-            let is_key = |name: &str| keys::keys_in(table).any(|key| key.name == name);
-            assert!(!word.names.iter().any(|name| is_key(name)), "{table}: {:?}", word.names);
-        }
-    }
-}

@@ -31,10 +31,11 @@ pub use load::{
 pub use model::{
     AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Action, Admin,
     Answers, Balance, BodyRate, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing,
-    Endpoint, ExtendedKeyUsage, HashKey, HeaderRules, HealthCheck, IdentityFormat, IdentityHeaders,
-    Legacy, Limits, Listener, Log, LogFormat, Member, OnDoubt, Piece, Protocol, Proxy, Quoted,
-    Retry, Route, RouteClient, RoutePath, Runtime, Sandbox, ServerName, Site, SiteLimits, Template,
-    Timeouts, Tls, TlsVersion, Upstream, Warnings,
+    Destination, Endpoint, ExtendedKeyUsage, HashKey, HeaderRules, HealthCheck, IdentityFormat,
+    IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, Member, OnDoubt, OwnCertificate,
+    Piece, Protocol, Proxy, ProxyProtocol, Quoted, Retry, Route, RouteClient, RoutePath, Runtime,
+    Sandbox, ServerName, Site, SiteLimits, Template, Timeouts, Tls, TlsVersion, Upgrade, Upstream,
+    UpstreamTls, Warnings,
 };
 pub use path::{is_credential, is_missing_credential};
 pub use regular::open_regular;

@@ -28,8 +28,11 @@ pub use client::{
     CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt,
 };
 pub use route::{Action, BodyRate, HeaderRules, Proxy, Route, RouteClient, RoutePath};
-pub use upgrades::Protocol;
-pub use upstream::{Balance, Endpoint, HashKey, HealthCheck, Member, Retry, Upstream};
+pub use upgrades::Upgrade;
+pub use upstream::{
+    Balance, Destination, Endpoint, HashKey, HealthCheck, Member, OwnCertificate, Protocol,
+    ProxyProtocol, Retry, Upstream, UpstreamTls,
+};
 
 /// One whole `gateway.toml`.
 #[derive(Debug)]

@@ -340,6 +340,7 @@ impl Body for ResponseBody {
         match Pin::new(&mut streaming.incoming).poll_frame(cx) {
             Poll::Pending => {
                 ready!(streaming.stall.poll(cx, None));
+                streaming.lease.distrust();
                 let limit = streaming.stall.limit();
                 this.break_off(BodyError::Idle(limit))
             }

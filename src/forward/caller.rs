@@ -1,5 +1,6 @@
 //! Who asks: what all requests of one connection share, and how each of them finds it.
 
+use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,12 +8,13 @@ use std::time::SystemTime;
 
 use tokio::sync::Notify;
 
-use crate::config::{AccessFormat, AccessTarget};
+use crate::config::{AccessFormat, AccessTarget, ProxyProtocol};
 use crate::generation::{Generation, Site};
 use crate::observe::access::Record;
 use crate::observe::metrics::SiteCounters;
 use crate::observe::{AccessLine, AccessLog, RequestId};
 use crate::policy::{Rates, Reason, Verdict};
+use crate::proxy_protocol::{self, Arrival, Client};
 use crate::upstream::Upstreams;
 
 use super::recall::Recall;
@@ -31,6 +33,10 @@ pub struct Caller {
     pub identity_headers: ClientIdentityHeaders,
     /// The client's address.
     pub peer: SocketAddr,
+    /// How its connection came.
+    pub arrival: Rc<Arrival>,
+    /// What is said of it by the PROXY protocol, once somebody has asked.
+    pub announced: Announced,
     /// What clients have left of their rates.
     pub rates: Arc<Rates>,
     /// The worker's connections to the apps.
@@ -43,7 +49,34 @@ pub struct Caller {
     pub site_name: Arc<str>,
 }
 
+/// What is said of a client by the PROXY protocol.
+#[derive(Debug, Default)]
+pub struct Announced {
+    v1: OnceCell<Rc<[u8]>>,
+    v2: OnceCell<Rc<[u8]>>,
+}
+
 impl Caller {
+    /// What the PROXY protocol says of this client: the same bytes for the same connection and verdict, and others for
+    /// any other.
+    pub(super) fn announced(&self, version: ProxyProtocol) -> &Rc<[u8]> {
+        let said = match version {
+            ProxyProtocol::V1 => &self.announced.v1,
+            ProxyProtocol::V2 => &self.announced.v2,
+        };
+        said.get_or_init(|| {
+            let client = match &self.verdict {
+                Verdict::Verified(identity) => {
+                    let names = &identity.claims().subject_cn;
+                    Client::Verified(names.first().map(String::as_str))
+                }
+                Verdict::Failed(_) => Client::Unverified,
+                Verdict::NoCertificate => Client::WithoutCertificate,
+            };
+            proxy_protocol::header(version, &self.arrival, client).into()
+        })
+    }
+
     /// The access line of an exchange, with what `tell` adds to it; `None` if none are written.
     pub(super) fn line(
         &self,

@@ -4,6 +4,7 @@
 mod body;
 mod caller;
 mod deadlines;
+mod grpc;
 mod headers;
 mod outgoing;
 mod pace;
@@ -38,7 +39,7 @@ use crate::policy::{self, Permit};
 use crate::upstream::Lease;
 
 pub use body::{BodyError, RequestBody};
-pub use caller::{Caller, Entry, Trust};
+pub use caller::{Announced, Caller, Entry, Trust};
 pub use headers::client_identity::{ClientIdentityHeaders, TooLong};
 pub use headers::reserved_names;
 pub use recall::Recall;
@@ -67,8 +68,12 @@ pub async fn exchange(
     head_start: Duration,
     on_end: impl FnOnce() + 'static,
 ) -> Result<Response<WatchedBody>, Dropped> {
-    let version = request.version();
-    let is_connect = *request.method() == Method::CONNECT;
+    let manner = Manner {
+        version: request.version(),
+        is_connect: *request.method() == Method::CONNECT,
+        is_grpc: grpc::is_call(&request),
+    };
+    let version = manner.version;
     let bridged = Bridged::of(&mut request);
     let exchange = begin(&caller, &request, on_end);
     let since = exchange.started().checked_sub(head_start).unwrap_or(exchange.started());
@@ -95,7 +100,7 @@ pub async fn exchange(
             return Err(Dropped);
         }
         Ok(Reply::Switched(switched)) => return Ok(switched.response(exchange)),
-        replied => answer(&caller, exchange, replied, &progress, (version, is_connect)),
+        replied => answer(&caller, exchange, replied, &progress, manner),
     };
     if version < Version::HTTP_2 && !progress.ended.get() {
         // What is left of the request's body is not waited for, so the connection cannot go on; the client
@@ -111,6 +116,14 @@ pub async fn exchange(
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the route of the request says to close without an answer")]
 pub struct Dropped;
+
+/// How a request was asked, as far as an answer of the gateway's own depends on it.
+#[derive(Clone, Copy)]
+struct Manner {
+    version: Version,
+    is_connect: bool,
+    is_grpc: bool,
+}
 
 /// What a route makes of a request.
 enum Reply<'a> {
@@ -130,7 +143,7 @@ fn answer(
     exchange: Exchange,
     replied: Result<Reply<'_>, Denied>,
     progress: &Rc<Progress>,
-    (version, is_connect): (Version, bool),
+    manner: Manner,
 ) -> Response<(ResponseBody, Patience)> {
     let (response, code) = match replied {
         Ok(Reply::OfApp(response, lease, recall, route)) => {
@@ -148,8 +161,12 @@ fn answer(
         Err(Denied { answer, cause, is_read, retry_after }) => {
             let (own, code, _) = answer.parts();
             exchange.set_cause(&cause);
-            let mut response = answer.response(exchange.id(), &caller.site.config.answers, version);
-            if is_connect {
+            let answers = &caller.site.config.answers;
+            let mut response = match manner.is_grpc {
+                true => grpc::response(answer, exchange.id()),
+                false => answer.response(exchange.id(), answers, manner.version),
+            };
+            if manner.is_connect {
                 // A configuration may give all answers the status 200; here the client would take it for a tunnel.
                 *response.status_mut() = own;
             }
@@ -279,7 +296,10 @@ async fn forward<'a>(
     if let Some(answer) = outgoing::count_forwards(&mut head) {
         return Ok(answer);
     }
-    let mut wanted = Wanted::of(&head, !progress.ended.get(), bridged, &route.upgrades)?;
+    let to_http2 = upstream.is_http2();
+    // An app that speaks HTTP/2 has no connection whose protocol could change.
+    let upgrades = if to_http2 { &[] } else { &route.upgrades[..] };
+    let mut wanted = Wanted::of(&head, !progress.ended.get(), bridged, upgrades)?;
     let takes_trailers = outgoing::takes_trailers(&head.headers);
     let recall = Recall::new(Rc::clone(caller), trust, &head);
     let is_http1 = head.version < Version::HTTP_2;
@@ -301,11 +321,12 @@ async fn forward<'a>(
     outgoing::set_framing(&mut head.headers, &head.method, &incoming);
     match &mut wanted {
         Some(wanted) => wanted.ask(&mut head.headers),
+        None if to_http2 => outgoing::for_http2(&mut head, &authority)?,
         None if takes_trailers => outgoing::ask_for_trailers(&mut head.headers),
         None => {}
     }
-    let go_on =
-        outgoing::expects_continue(&mut head, &incoming, is_http1).then(CancellationToken::new);
+    let go_on = outgoing::expects_continue(&mut head, &incoming, is_http1 && !to_http2)
+        .then(CancellationToken::new);
     let expectation = go_on.clone().map(|go_on| {
         Box::pin(async move {
             tokio::select! {

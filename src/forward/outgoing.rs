@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Method, Response, StatusCode, Uri};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -93,6 +94,22 @@ pub(super) fn takes_trailers(headers: &HeaderMap) -> bool {
 pub(super) fn ask_for_trailers(headers: &mut HeaderMap) {
     headers.insert(header::TE, HeaderValue::from_static("trailers"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("TE"));
+}
+
+/// What HTTP/2 says in another way: who is asked is part of the target, and frames show where a body ends (RFC 9113
+/// sections 8.2.2 and 8.3.1). Trailers of the response are wanted, as gRPC asks whoever stands between.
+pub(super) fn for_http2(head: &mut Parts, authority: &str) -> Result<(), Denied> {
+    head.version = Version::HTTP_2;
+    head.headers.remove(header::HOST);
+    head.headers.remove(header::TRANSFER_ENCODING);
+    head.headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    let target = std::mem::take(&mut head.uri).into_parts().path_and_query;
+    // `OPTIONS *` has a target of no path (RFC 9113 section 8.3.1), which the library has no way to say.
+    let target = target.filter(|target| target.as_str() != "*");
+    let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let uri = Uri::builder().scheme("http").authority(authority).path_and_query(target).build();
+    head.uri = uri.map_err(|_| Denied::new(Answer::BadRequest, "the host is no authority"))?;
+    Ok(())
 }
 
 /// Whether the app is asked before the client is told to send its body. Without a body there is nothing to

@@ -13,6 +13,7 @@ use tracing::warn;
 use crate::config::{Balance, Endpoint, HashKey, Route, Upstream};
 use crate::observe::{Chosen, Exchange, Outcome};
 use crate::policy::Permit;
+use crate::tls::AppTls;
 use crate::upstream::{Call, Failure, Lease, Options, SendError};
 
 use super::body::{BodyError, Progress, RequestBody};
@@ -86,7 +87,7 @@ impl Sending<'_> {
         let Some(endpoint) = self.endpoint(&chosen) else {
             return Err(denied(&SendError::nowhere()));
         };
-        self.caller.upstreams.failed(self.upstream, endpoint);
+        self.caller.upstreams.failed(self.upstream, endpoint, self.tls());
         Err(denied(&SendError::timeout(endpoint, Failure::ResponseTimeout, late)))
     }
 
@@ -111,12 +112,17 @@ impl Sending<'_> {
         let Some(member) = self.exchange.endpoint() else {
             return denied(&SendError::nowhere());
         };
-        self.caller.upstreams.failed(self.upstream, &member.endpoint);
+        self.caller.upstreams.failed(self.upstream, &member.endpoint, self.tls());
         denied(&SendError::invalid_response(&member.endpoint, cause))
     }
 
     fn denied(&self, error: &SendError) -> Denied {
         self.recall.denied().unwrap_or_else(|| denied(error))
+    }
+
+    /// How TLS is spoken with the app.
+    fn tls(&self) -> Option<&Arc<AppTls>> {
+        self.caller.generation.app_tls(self.upstream)
     }
 
     fn endpoint(&self, chosen: &Chosen) -> Option<&Endpoint> {
@@ -127,9 +133,15 @@ impl Sending<'_> {
         let (site, recall) = (&self.caller.site.config, Rc::clone(&self.recall));
         Call {
             upstream: Arc::clone(self.upstream),
-            options: Options::of(&self.route.timeouts, &site.limits),
+            options: Options::of(&self.route.timeouts, &site.limits, self.upstream),
+            tls: self.tls().cloned(),
+            announced: self
+                .upstream
+                .proxy_protocol
+                .map(|version| Rc::clone(self.caller.announced(version))),
             key: self.key(request.headers()),
-            empty: self.is_repeatable(request).then_some(RequestBody::empty),
+            empty: self.progress.ended.get().then_some(RequestBody::empty),
+            is_idempotent: Self::is_idempotent(request),
             chosen,
             may_go: Box::new(move || recall.may_go()),
         }
@@ -154,11 +166,11 @@ impl Sending<'_> {
         of_client.unwrap_or_else(|| self.caller.peer.ip().to_string())
     }
 
-    /// Whether the request may be done twice (RFC 9110 section 9.2.2), and has no body that could not.
-    fn is_repeatable(&self, request: &Request<RequestBody>) -> bool {
+    /// Whether the request may be done twice (RFC 9110 section 9.2.2).
+    fn is_idempotent(request: &Request<RequestBody>) -> bool {
         const IDEMPOTENT: [Method; 5] =
             [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE];
-        self.progress.ended.get() && IDEMPOTENT.contains(request.method())
+        IDEMPOTENT.contains(request.method())
     }
 }
 

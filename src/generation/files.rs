@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lc_rs::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
-use crate::config::{CaHints, CrlMissing, SOURCE_BYTES_MAX, Site, open_regular};
+use crate::config::{CaHints, CrlMissing, SOURCE_BYTES_MAX, Site, UpstreamTls, open_regular};
 use crate::tls::material::{CRL_BYTES_MAX, FILE_BYTES_MAX, is_named_like_a_crl};
 
 /// A path, and how many bytes of the file there are read at most.
@@ -36,10 +36,12 @@ pub(super) fn named(sites: &[Site]) -> impl Iterator<Item = Named> {
             CrlMissing::AllowFor(files) => files.as_slice(),
             CrlMissing::Allow | CrlMissing::Deny => &[],
         };
+        let apps = site.upstreams().filter_map(|upstream| upstream.tls.as_ref());
+        let apps = apps.flat_map(UpstreamTls::files);
         let own = [&site.certificate, &site.private_key];
         let own = own.into_iter().chain(&site.private_key_passphrase_file);
         let authorities = site.client_ca.iter().chain(hints).chain(excused);
-        let small = own.chain(authorities).map(|path| (path, FILE_BYTES_MAX));
+        let small = own.chain(authorities).chain(apps).map(|path| (path, FILE_BYTES_MAX));
         let lists = site.client.crl.iter().map(|path| (path, CRL_BYTES_MAX));
         let named = small.chain(lists);
         named

@@ -4,9 +4,10 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::config::{self, OnDoubt, Report};
+use crate::config::{self, OnDoubt, Report, Upstream};
 use crate::identity::Claims;
 use crate::policy::{Stage, remark};
+use crate::tls::AppTls;
 use crate::tls::material::{ClientTrust, TrustedCa};
 
 use super::{Generation, Site};
@@ -22,11 +23,22 @@ pub enum Kind {
     ClientCa,
     /// A revocation list.
     Crl,
+    /// The gateway's own certificate for an app.
+    Upstream,
+    /// A CA of an app's certificate.
+    UpstreamCa,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Server, Self::Intermediate, Self::ClientCa, Self::Crl];
+    pub const ALL: [Self; 6] = [
+        Self::Server,
+        Self::Intermediate,
+        Self::ClientCa,
+        Self::Crl,
+        Self::Upstream,
+        Self::UpstreamCa,
+    ];
 
     /// The word in the log, in metrics and in JSON.
     pub fn as_str(self) -> &'static str {
@@ -35,6 +47,8 @@ impl Kind {
             Self::Intermediate => "intermediate",
             Self::ClientCa => "client_ca",
             Self::Crl => "crl",
+            Self::Upstream => "upstream",
+            Self::UpstreamCa => "upstream_ca",
         }
     }
 
@@ -45,6 +59,8 @@ impl Kind {
             Self::Intermediate => "Intermediate",
             Self::ClientCa => "Client CA",
             Self::Crl => "Revocation list",
+            Self::Upstream => "Certificate for an app",
+            Self::UpstreamCa => "CA of an app",
         }
     }
 }
@@ -124,6 +140,27 @@ impl Term {
             span: span.clone(),
         });
         anchors.chain(intermediates).chain(lists).collect()
+    }
+
+    /// What the gateway shows to an app, and what it believes that app by.
+    pub(super) fn of_app(upstream: &Upstream, app: &AppTls) -> Vec<Self> {
+        let Some(config) = &upstream.tls else {
+            return Vec::new();
+        };
+        let own = config.certificate.iter().flat_map(|own| {
+            let named = (own.certificate.value.as_path(), &own.certificate.span);
+            let why = "from then on an app that asks for it refuses the gateway";
+            app.own()
+                .iter()
+                .map(move |claims| Self::of_certificate(Kind::Upstream, claims, named, why))
+        });
+        let cas = app.cas().iter().map(|ca| {
+            let named = config.ca.iter().find(|path| path.value == ca.file);
+            let span = named.map_or(0..0, |path| path.span.clone());
+            let why = "from then on no app is believed by it, and requests get 502";
+            Self::of_certificate(Kind::UpstreamCa, &ca.claims, (&ca.file, &span), why)
+        });
+        own.chain(cas).collect()
     }
 
     fn of_certificate(
@@ -210,8 +247,8 @@ impl Expiring {
     pub fn sentence(&self, now: i64) -> String {
         let (name, remark) = (&self.term.name, remark(self.ends, now));
         match self.term.kind {
-            Kind::Server | Kind::Intermediate => format!("`{name}` {remark}"),
-            Kind::ClientCa => format!("the CA `{name}` {remark}"),
+            Kind::Server | Kind::Intermediate | Kind::Upstream => format!("`{name}` {remark}"),
+            Kind::ClientCa | Kind::UpstreamCa => format!("the CA `{name}` {remark}"),
             Kind::Crl => format!("the revocation list of `{name}` {remark}"),
         }
     }
@@ -219,7 +256,7 @@ impl Expiring {
     /// What to do.
     pub fn advice(&self) -> &'static str {
         match self.term.kind {
-            Kind::Server => "renew it and replace the file",
+            Kind::Server | Kind::Upstream => "renew it and replace the file",
             Kind::Intermediate => {
                 "have the server certificate issued anew, and replace the file by what comes with it"
             }
@@ -227,6 +264,7 @@ impl Expiring {
                 "take it out of the file once no client needs it"
             }
             Kind::ClientCa => "add its successor to `client_ca` now; both can stand side by side",
+            Kind::UpstreamCa => "add its successor to `ca` now; both can stand side by side",
             Kind::Crl => "fetch the CA's current list",
         }
     }

@@ -72,6 +72,7 @@ pub(super) async fn serve(
             let standing = Standing::new(
                 Rc::clone(&worker),
                 facts,
+                (version, is_resumed),
                 epoch,
                 generation,
                 Arc::clone(&site),

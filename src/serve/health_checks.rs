@@ -80,7 +80,8 @@ fn ask(shared: &Arc<Shared>, due: &Due, upstream: &Arc<Upstream>) {
         let (upstream, how) = (Arc::clone(upstream), how.clone());
         tokio::task::spawn_local(async move {
             let endpoint = &upstream.endpoints[place].endpoint;
-            let found = check(endpoint, &how).await;
+            let tls = shared.generation.load().app_tls(&upstream).cloned();
+            let found = check(endpoint, &upstream, tls.as_deref(), &how).await;
             // Perhaps nobody wants to know any more.
             if let Some(next) = due.borrow_mut().get_mut(endpoint) {
                 *next = Some(Instant::now() + how.interval);

@@ -15,11 +15,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::forward::{Caller, ClientIdentityHeaders, Recall, Trust};
+use crate::forward::{Announced, Caller, ClientIdentityHeaders, Recall, Trust};
 use crate::generation::{Generation, Site};
-use crate::observe::ConnectionFacts;
 use crate::observe::metrics::Flood;
+use crate::observe::{ConnectionFacts, RequestId};
 use crate::policy::{LetIn, Reason, Refusal, Verdict};
+use crate::proxy_protocol::Arrival;
 use crate::tls::unix_now;
 
 use super::worker::Worker;
@@ -50,6 +51,7 @@ impl Term {
 pub(super) struct Standing {
     worker: Rc<Worker>,
     facts: ConnectionFacts,
+    arrival: Rc<Arrival>,
     caller: RefCell<Rc<Caller>>,
     /// The trust epoch that the caller was judged in.
     epoch: Cell<u64>,
@@ -74,16 +76,26 @@ impl Standing {
     pub(super) fn new(
         worker: Rc<Worker>,
         facts: ConnectionFacts,
+        (tls_version, is_resumed): (&'static str, bool),
         epoch: u64,
         generation: Arc<Generation>,
         site: Arc<Site>,
         verdict: Verdict,
     ) -> Self {
         let valid_until = valid_until(&verdict);
-        let caller = caller(&worker, &facts, generation, site, verdict);
+        let arrival = Rc::new(Arrival {
+            client: facts.peer,
+            gateway: facts.local,
+            tls_version,
+            is_resumed,
+            server_name: facts.server_name.clone(),
+            unique_id: RequestId::random(),
+        });
+        let caller = caller(&worker, &arrival, generation, site, verdict);
         Self {
             worker,
             facts,
+            arrival,
             caller: RefCell::new(Rc::new(caller)),
             epoch: Cell::new(epoch),
             reached: Cell::new(unix_now()),
@@ -157,7 +169,7 @@ impl Standing {
                 self.valid_until.set(until);
                 self.expires.set(expiry(until));
                 let site = Arc::clone(site);
-                let caller = caller(&self.worker, &self.facts, generation, site, verdict);
+                let caller = caller(&self.worker, &self.arrival, generation, site, verdict);
                 self.caller.replace(Rc::new(caller));
             }
             Err(refusal) => {
@@ -218,7 +230,7 @@ impl Trust for Standing {
 
 fn caller(
     worker: &Worker,
-    facts: &ConnectionFacts,
+    arrival: &Rc<Arrival>,
     generation: Arc<Generation>,
     site: Arc<Site>,
     verdict: Verdict,
@@ -235,7 +247,9 @@ fn caller(
         identity_headers: headers,
         site,
         verdict,
-        peer: facts.peer,
+        peer: arrival.client,
+        arrival: Rc::clone(arrival),
+        announced: Announced::default(),
         upstreams: Rc::clone(&worker.upstreams),
         rates: Arc::clone(&worker.shared.rates),
         counters: worker.counters.site(&name),

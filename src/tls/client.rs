@@ -1,5 +1,5 @@
-//! A small TLS client: what the demo and the tests call the gateway with. The gateway itself speaks TLS
-//! to nobody else.
+//! A small TLS client: what the demo and the tests call the gateway with. How the gateway itself speaks TLS with
+//! apps is in `app`.
 
 use std::error::Error as StdError;
 use std::io;

@@ -5,6 +5,8 @@
 mod acceptor;
 mod alert;
 mod algorithms;
+mod app;
+mod app_failure;
 pub mod client;
 mod client_hello;
 #[cfg(any(test, fuzzing))]
@@ -22,6 +24,8 @@ pub use acceptor::{
     ClientHello, Established, HelloFailure, TlsStream, read_client_hello,
     refuse_unknown_server_name,
 };
+pub use app::{AppStream, AppTls};
+pub use app_failure::failure as app_failure;
 pub use client_hello::HelloFacts;
 pub use server_config::SiteTls;
 pub use verifier::{Admission, ClientVerifier};

@@ -114,12 +114,11 @@ mod tests {
     use super::*;
 
     fn upstream(balance: Balance, count: usize) -> Upstream {
-        let member =
-            |number: usize| Member::plain(Endpoint::Unix(format!("/run/{number}.sock").into()));
+        let member = |number: usize| Member::plain(Endpoint::unix(format!("/run/{number}.sock")));
         Upstream {
             endpoints: (0..count).map(member).collect(),
             balance,
-            ..Upstream::plain(Endpoint::Unix("/run/app.sock".into()))
+            ..Upstream::plain(Endpoint::unix("/run/app.sock"))
         }
     }
 

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
-use crate::config::Endpoint;
+use crate::config::{Destination, Endpoint, Protocol};
+use crate::tls::app_failure;
 
 /// What kind of failure it was; decides the status that the client gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,17 +89,21 @@ impl SendError {
     }
 
     /// What hyper says of an exchange.
-    pub(super) fn exchange(endpoint: &Endpoint, error: hyper::Error) -> Self {
-        let endpoint = endpoint.to_string();
+    pub(super) fn exchange(to: &Endpoint, error: hyper::Error) -> Self {
+        let endpoint = to.to_string();
         if error.is_user() {
             let (failure, cause) = (Failure::RequestBody, with_sources(&error));
             return Self { failure, endpoint, cause, source: Some(error.into()) };
         }
-        let (failure, cause) = if error.is_parse() {
-            (
-                Failure::InvalidResponse,
-                format!("answered what is not HTTP/1.1: {}", with_sources(&error)),
-            )
+        let (failure, cause) = if let Some(sentence) = app_failure(&error) {
+            // With TLS 1.3 an app says only now that it refuses the gateway's certificate.
+            (Failure::Closed, sentence)
+        } else if error.is_parse() {
+            let mut cause = format!("answered what is not HTTP/1.1: {}", with_sources(&error));
+            if to.protocol == Protocol::Http1 && matches!(to.to, Destination::Tcp { .. }) {
+                cause.push_str("; if it speaks TLS, write `https://`, and for HTTP/2 `h2c://`");
+            }
+            (Failure::InvalidResponse, cause)
         } else if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
             (Failure::Closed, "closed the connection before the head of a response".to_owned())
         } else {
@@ -110,6 +115,9 @@ impl SendError {
 
 /// What a failed connect means, in words.
 pub(super) fn unreachable(error: &io::Error) -> String {
+    if let Some(sentence) = app_failure(error) {
+        return sentence;
+    }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused: nothing listens there".into(),
         io::ErrorKind::NotFound => "no such socket or host: nothing listens there".into(),

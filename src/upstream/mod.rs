@@ -4,21 +4,24 @@
 //! connection. [`Upstreams::send`] uses up a [`Permit`], so that a request which nobody judged cannot be sent.
 
 mod balance;
+mod carrier;
 mod check;
 mod connect;
 mod early_answer;
 mod error;
+mod first_frame;
 mod health;
 mod hold;
+mod known;
+mod multiplexed;
 mod pool;
 mod stream;
 mod upgraded;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, header};
@@ -27,8 +30,9 @@ use hyper::body::Incoming;
 
 use crate::config::{Endpoint, Retry, SiteLimits, Timeouts, Upstream};
 use crate::observe::Chosen;
-use crate::observe::metrics::{EndpointCounters, LocalCounters};
+use crate::observe::metrics::LocalCounters;
 use crate::policy::Permit;
+use crate::tls::AppTls;
 
 pub use check::check;
 pub use connect::probe;
@@ -38,9 +42,12 @@ pub use pool::Lease;
 pub use upgraded::Upgraded;
 
 use balance::{Candidate, Turns};
-use connect::Connection;
+use carrier::is_refused;
 use hold::Hold;
-use pool::Pool;
+use known::{Known, Registry};
+
+/// How often one request is sent again because an app has refused it unseen; a loop of refusals would be endless.
+const REFUSED_MAX: usize = 3;
 
 /// How late a response is still counted as late.
 const LATE_MAX: Duration = Duration::from_secs(30);
@@ -54,6 +61,8 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// How many unused connections are kept.
     pub idle_max: usize,
+    /// How long a connection to a name is used.
+    pub dns_refresh: Duration,
     /// How long a request waits while no endpoint can be connected.
     pub hold_timeout: Option<Duration>,
     /// How many may wait so.
@@ -61,12 +70,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// What a route and its site say.
-    pub fn of(timeouts: &Timeouts, limits: &SiteLimits) -> Self {
+    /// What a route, its site and its app say.
+    pub fn of(timeouts: &Timeouts, limits: &SiteLimits, upstream: &Upstream) -> Self {
         Self {
             connect_timeout: timeouts.upstream_connect_timeout,
             idle_timeout: timeouts.upstream_idle_timeout,
             idle_max: limits.upstream_idle_max,
+            dns_refresh: upstream.dns_refresh,
             hold_timeout: timeouts.hold_timeout,
             held_max: limits.held_requests_max,
         }
@@ -79,10 +89,17 @@ pub struct Call<B> {
     pub upstream: Arc<Upstream>,
     /// How to treat its connections.
     pub options: Options,
+    /// How TLS is spoken with it, if it is.
+    pub tls: Option<Arc<AppTls>>,
+    /// What connections for it say of the client before anything else; they carry no request of which another would be
+    /// said.
+    pub announced: Option<Rc<[u8]>>,
     /// What the request is told by, where endpoints are chosen by that.
     pub key: String,
-    /// What makes a body without a byte, if the request has such a one and may be done twice.
+    /// What makes a body without a byte, if the request has such a one: then it can be made again.
     pub empty: Option<fn() -> B>,
+    /// Whether it may be done twice (RFC 9110 section 9.2.2).
+    pub is_idempotent: bool,
     /// Set to the place of the endpoint that is tried.
     pub chosen: Chosen,
     /// Whether it still may be sent: asked right before it is, as it may have waited for a connection until then.
@@ -102,7 +119,7 @@ enum Reuse {
 
 /// One worker's connections to all endpoints.
 pub struct Upstreams<B> {
-    endpoints: RefCell<HashMap<Endpoint, Rc<Known<B>>>>,
+    endpoints: RefCell<Registry<B>>,
     states: Arc<EndpointStates>,
     turns: Turns,
     hold: Hold,
@@ -110,20 +127,6 @@ pub struct Upstreams<B> {
     counters: Rc<LocalCounters>,
     /// Among how many workers ceilings are divided.
     workers: usize,
-}
-
-/// What a worker has of an endpoint.
-struct Known<B> {
-    pool: Rc<Pool<B>>,
-    state: Arc<EndpointState>,
-    counters: Arc<EndpointCounters>,
-}
-
-impl<B> Known<B> {
-    fn failed(&self, upstream: &Upstream) {
-        self.counters.failures.add(1);
-        self.state.failed(upstream);
-    }
 }
 
 impl<B> Upstreams<B> {
@@ -143,7 +146,7 @@ impl<B> Upstreams<B> {
 
 impl<B> Upstreams<B>
 where
-    B: Body<Data = Bytes> + 'static,
+    B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     /// Sends one request and waits for the head of its response. The [`Lease`] must be kept until the
@@ -166,10 +169,12 @@ where
         let upstream = &*call.upstream;
         self.budget.earn();
         let mut tried = Vec::new();
+        let mut refused = 0;
         let mut wait = self.hold.wait(&call.options);
-        let mut reuse = if call.empty.is_some() { Reuse::Any } else { Reuse::Sure };
+        let is_repeatable = call.is_idempotent && call.empty.is_some();
+        let mut reuse = if is_repeatable { Reuse::Any } else { Reuse::Sure };
         loop {
-            let Some(index) = self.choose(upstream, &tried, &call.key) else {
+            let Some(index) = self.choose(call, &tried) else {
                 // Every endpoint has failed this request.
                 tried.clear();
                 wait.pause().await?;
@@ -177,10 +182,11 @@ where
             };
             let endpoint = &upstream.endpoints[index].endpoint;
             call.chosen.set(Some(index));
-            let known = self.known(endpoint);
-            let (connection, is_reused) = match self.connection(&known, upstream, call, reuse).await
-            {
-                Ok(connection) => connection,
+            let known = self.known(endpoint, call.tls.as_ref());
+            // Divided among the workers, and at least one each.
+            let ceiling = upstream.connections_max.map(|max| max.div_ceil(self.workers));
+            let (carrier, is_reused) = match known.carrier(&self.hold, ceiling, call, reuse).await {
+                Ok(carrier) => carrier,
                 Err(error) => {
                     // Once a request, however often it comes back.
                     if error.failure != Failure::Busy {
@@ -193,14 +199,15 @@ where
                 }
             };
             if !(call.may_go)() {
-                known.pool.put(connection, call.options);
+                known.put(carrier, call.options);
                 return Err(SendError::recalled(endpoint));
             }
-            let is_asked = is_reused || upstream.retry == Retry::Idempotent;
-            let copy = call.empty.filter(|_| is_asked).map(|empty| copied(&request, empty()));
-            let mut lease = Lease::new(Rc::clone(&known.pool), connection, call.options);
-            lease.upgrades(request.headers().contains_key(header::UPGRADE));
-            let mut error = match lease.sender().try_send_request(request).await {
+            let is_asked = call.is_idempotent && (is_reused || upstream.retry == Retry::Idempotent);
+            let is_copied = is_asked || carrier.may_refuse();
+            let copy = call.empty.filter(|_| is_copied).map(|empty| copied(&request, empty()));
+            carrier.upgrades(request.headers().contains_key(header::UPGRADE));
+            let mut lease = Lease::new(Rc::clone(&known.pool), carrier, call.options);
+            let mut error = match lease.carrier().send(request).await {
                 Ok(response) => {
                     known.state.succeeded();
                     return Ok((response, lease));
@@ -219,22 +226,40 @@ where
                 }
                 continue;
             }
-            let error = SendError::exchange(endpoint, error.into_error());
+            let error = error.into_error();
+            let is_refused = is_refused(&error);
+            let error = SendError::exchange(endpoint, error);
+            let copy = match copy {
+                Some(copy) if is_refused && refused < REFUSED_MAX => {
+                    // Not counted as a failure: an app that closes does so.
+                    known.counters.retries.add(1);
+                    request = copy;
+                    refused += 1;
+                    continue;
+                }
+                copy => copy,
+            };
             // A body that its client broke off is no fault of the app.
             if error.failure == Failure::RequestBody {
                 return Err(error);
             }
-            match copy {
-                Some(copy) if is_reused && error.failure == Failure::Closed => {
+            let copy = match copy {
+                Some(copy)
+                    if call.is_idempotent
+                        && is_reused
+                        && reuse != Reuse::None
+                        && error.failure == Failure::Closed =>
+                {
                     known.counters.retries.add(1);
                     request = copy;
                     reuse = Reuse::None;
                     continue;
                 }
-                _ => known.failed(upstream),
-            }
+                copy => copy.filter(|_| call.is_idempotent && upstream.retry == Retry::Idempotent),
+            };
+            known.failed(upstream);
             match copy {
-                Some(copy) if upstream.retry == Retry::Idempotent && self.budget.spend() => {
+                Some(copy) if self.budget.spend() => {
                     known.counters.retries.add(1);
                     request = copy;
                     tried.push(index);
@@ -247,8 +272,10 @@ where
     }
 
     /// Notes a failure of an endpoint that only its response, or the lack of one, has shown.
-    pub fn failed(&self, upstream: &Upstream, endpoint: &Endpoint) {
-        self.known(endpoint).failed(upstream);
+    pub fn failed(&self, upstream: &Upstream, endpoint: &Endpoint, tls: Option<&Arc<AppTls>>) {
+        let known = self.known(endpoint, tls);
+        known.failed(upstream);
+        known.pool.distrust();
     }
 
     /// Goes on waiting for a response that its caller does not wait for any more, and counts it if it comes. As many
@@ -259,7 +286,7 @@ where
         endpoint: &Endpoint,
         options: Options,
     ) {
-        let known = self.known(endpoint);
+        let known = self.known(endpoint, None);
         let Some(place) = self.hold.place(&options) else {
             return;
         };
@@ -273,14 +300,15 @@ where
     }
 
     /// An endpoint that this request has not tried.
-    fn choose(&self, upstream: &Upstream, tried: &[usize], key: &str) -> Option<usize> {
+    fn choose(&self, call: &Call<B>, tried: &[usize]) -> Option<usize> {
+        let upstream = &*call.upstream;
         if upstream.endpoints.len() == 1 {
             return tried.is_empty().then_some(0);
         }
         let members = upstream.endpoints.iter().enumerate();
         let candidates =
             members.filter(|(index, _)| !tried.contains(index)).map(|(index, member)| {
-                let known = self.known(&member.endpoint);
+                let known = self.known(&member.endpoint, call.tls.as_ref());
                 Candidate {
                     index,
                     in_use: known.pool.in_use(),
@@ -289,63 +317,11 @@ where
                     is_out: known.state.is_out(),
                 }
             });
-        self.turns.choose(upstream, &candidates.collect::<Vec<_>>(), key)
+        self.turns.choose(upstream, &candidates.collect::<Vec<_>>(), &call.key)
     }
 
-    /// An unused connection to an endpoint, or a new one; and which of the two it is.
-    async fn connection(
-        &self,
-        known: &Known<B>,
-        upstream: &Upstream,
-        call: &Call<B>,
-        reuse: Reuse,
-    ) -> Result<(Connection<B>, bool), SendError> {
-        let endpoint = known.state.endpoint();
-        // Divided among the workers, and at least one each.
-        let ceiling = upstream.connections_max.map(|max| max.div_ceil(self.workers));
-        let deadline = tokio::time::Instant::now() + call.options.connect_timeout;
-        let slot = loop {
-            if reuse != Reuse::None
-                && let Some(connection) = known.pool.take()
-            {
-                if reuse == Reuse::Any {
-                    return Ok((connection, true));
-                }
-                // What the kernel knows by now, such as that it was closed, reaches the connection meanwhile.
-                tokio::task::yield_now().await;
-                if connection.sender.is_ready() {
-                    return Ok((connection, true));
-                }
-                continue;
-            }
-            if let Some(slot) = known.pool.slot(ceiling) {
-                break slot;
-            }
-            // Closed, it makes room for a new one.
-            if reuse == Reuse::None && known.pool.take().is_some() {
-                continue;
-            }
-            let _place = self.hold.place(&call.options).ok_or_else(|| SendError::busy(endpoint))?;
-            if tokio::time::timeout_at(deadline, known.pool.freed()).await.is_err() {
-                return Err(SendError::busy(endpoint));
-            }
-        };
-        let started = Instant::now();
-        let connection = connect::connect(endpoint, call.options.connect_timeout, slot).await?;
-        known.counters.connected.add(started.elapsed());
-        Ok((connection, false))
-    }
-
-    fn known(&self, endpoint: &Endpoint) -> Rc<Known<B>> {
-        let mut endpoints = self.endpoints.borrow_mut();
-        if let Some(known) = endpoints.get(endpoint) {
-            return Rc::clone(known);
-        }
-        let counters = self.counters.endpoint(&endpoint.to_string());
-        let state = self.states.of(endpoint);
-        let known = Rc::new(Known { pool: Rc::new(Pool::default()), state, counters });
-        endpoints.insert(endpoint.clone(), Rc::clone(&known));
-        known
+    fn known(&self, endpoint: &Endpoint, tls: Option<&Arc<AppTls>>) -> Rc<Known<B>> {
+        self.endpoints.borrow_mut().known(endpoint, tls, &self.states, &self.counters)
     }
 }
 
@@ -353,6 +329,7 @@ where
 fn copied<B>(request: &Request<B>, body: B) -> Request<B> {
     let mut copy = Request::new(body);
     *copy.method_mut() = request.method().clone();
+    *copy.version_mut() = request.version();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
     copy

@@ -7,9 +7,12 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::tls::AppStream;
+
 pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<AppStream>),
 }
 
 /// The same call, whatever the stream is.
@@ -18,6 +21,7 @@ macro_rules! of_each {
         match &mut *$stream {
             Stream::Tcp(stream) => Pin::new(stream).$call($($argument),*),
             Stream::Unix(stream) => Pin::new(stream).$call($($argument),*),
+            Stream::Tls(stream) => Pin::new(stream).$call($($argument),*),
         }
     };
 }
@@ -53,6 +57,7 @@ impl AsyncWrite for Stream {
         match self {
             Self::Tcp(stream) => stream.is_write_vectored(),
             Self::Unix(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
         }
     }
 

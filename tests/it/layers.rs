@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors from the top down; modules of one floor do not know each other.
-const FLOORS: [&[&str]; 11] = [
+const FLOORS: [&[&str]; 12] = [
     &["cli"],
     &["app", "process"],
     &["serve"],
     &["forward", "admin"],
     &["generation"],
-    &["tls", "upstream", "pki", "local_socket"],
+    &["upstream"],
+    &["tls", "proxy_protocol", "pki", "local_socket"],
     &["observe"],
     &["policy", "route"],
     &["config"],

@@ -22,6 +22,7 @@ mod live;
 mod matrix;
 mod modes;
 mod mtls;
+mod origin;
 mod partial_chain;
 mod pins;
 mod pkits;

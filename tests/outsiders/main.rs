@@ -12,8 +12,10 @@
 )]
 
 mod app;
+mod behind;
 mod curl;
 mod gateway;
+mod grpc;
 mod guides;
 mod keys;
 mod legacy;

@@ -66,8 +66,9 @@ fn probe(generation: &Generation) -> HashMap<Endpoint, Result<(), String>> {
     runtime.block_on(async {
         let mut probes = JoinSet::new();
         for endpoint in reached.keys().cloned() {
+            let (tls, proxy) = generation.way_to(&endpoint);
             probes.spawn(async move {
-                let result = upstream::probe(&endpoint, PROBE_TIMEOUT).await;
+                let result = upstream::probe(&endpoint, tls.as_deref(), proxy, PROBE_TIMEOUT).await;
                 (endpoint, result)
             });
         }

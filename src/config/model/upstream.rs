@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use super::ServerName;
+use crate::config::report::Located;
+
 /// An app: one of `[[upstream]]`, or the one that a site writes as an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
@@ -30,6 +33,12 @@ pub struct Upstream {
     pub retry: Retry,
     /// How endpoints are asked whether they are well; `None` waits for requests to show.
     pub health_check: Option<HealthCheck>,
+    /// How TLS is spoken; `None` where no endpoint speaks it.
+    pub tls: Option<UpstreamTls>,
+    /// How long a connection to a name is used, after which the name is looked up anew.
+    pub dns_refresh: Duration,
+    /// In which version of the PROXY protocol connections say who the client is; `None` does not.
+    pub proxy_protocol: Option<ProxyProtocol>,
 }
 
 /// `health_check_...`
@@ -57,7 +66,15 @@ impl Upstream {
             slow_start: None,
             retry: Retry::Unsent,
             health_check: None,
+            tls: None,
+            dns_refresh: Duration::from_secs(30),
+            proxy_protocol: None,
         }
+    }
+
+    /// Whether its endpoints speak HTTP/2; all or none do.
+    pub fn is_http2(&self) -> bool {
+        self.endpoints.first().is_some_and(|first| first.endpoint.protocol == Protocol::H2c)
     }
 
     /// Its name, and where its endpoints are if the name does not say so.
@@ -87,27 +104,111 @@ impl Member {
     }
 }
 
-/// One address of an app.
+/// One address of an app, and what is spoken there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Endpoint {
-    /// `http://host:port`
+pub struct Endpoint {
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Where to connect.
+    pub to: Destination,
+}
+
+/// `proxy_protocol = "..."`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// A line of text: addresses.
+    V1,
+    /// Binary: addresses, TLS and who the client proved to be.
+    V2,
+}
+
+/// What is spoken with an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// HTTP/1.1 in clear text: `http://` and `unix:`.
+    Http1,
+    /// HTTP/1.1 over TLS: `https://`.
+    Https,
+    /// HTTP/2 in clear text, without asking first (RFC 9113 section 3.3): `h2c://` and `h2c+unix:`.
+    H2c,
+}
+
+/// Where to connect.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Destination {
+    /// `//host:port`
     Tcp {
         /// A name or an address literal, IPv6 without brackets.
         host: String,
-        /// The port, 80 where none is written.
+        /// The port; where none is written, 443 for `https://` and 80 for the others.
         port: u16,
     },
-    /// `unix:/path`
+    /// A socket of this machine.
     Unix(PathBuf),
+}
+
+impl Endpoint {
+    /// `unix:path`
+    pub fn unix(path: impl Into<PathBuf>) -> Self {
+        Self { protocol: Protocol::Http1, to: Destination::Unix(path.into()) }
+    }
+
+    /// `http://host:port`
+    pub fn http(host: impl Into<String>, port: u16) -> Self {
+        Self { protocol: Protocol::Http1, to: Destination::Tcp { host: host.into(), port } }
+    }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { host, port } if host.contains(':') => write!(f, "http://[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(f, "http://{host}:{port}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        let scheme = match self.protocol {
+            Protocol::Http1 => "http",
+            Protocol::Https => "https",
+            Protocol::H2c => "h2c",
+        };
+        match &self.to {
+            Destination::Tcp { host, port } if host.contains(':') => {
+                write!(f, "{scheme}://[{host}]:{port}")
+            }
+            Destination::Tcp { host, port } => write!(f, "{scheme}://{host}:{port}"),
+            Destination::Unix(path) if self.protocol == Protocol::Http1 => {
+                write!(f, "unix:{}", path.display())
+            }
+            Destination::Unix(path) => write!(f, "{scheme}+unix:{}", path.display()),
         }
+    }
+}
+
+/// `[upstream.tls]`, for endpoints that speak TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpstreamTls {
+    /// PEM bundles or DER files with the CAs that the app's certificate must chain to; empty for the public ones.
+    pub ca: Vec<Located<PathBuf>>,
+    /// The name that is asked for and that the certificate must bear; `None` is the endpoint's host.
+    pub server_name: Option<ServerName>,
+    /// The gateway's own certificate, and its key.
+    pub certificate: Option<OwnCertificate>,
+}
+
+/// What the gateway proves itself by towards an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnCertificate {
+    /// PEM file: the certificate, then its intermediates.
+    pub certificate: Located<PathBuf>,
+    /// PEM file: the key of the first certificate.
+    pub private_key: Located<PathBuf>,
+    /// The passphrase that opens it, if it is encrypted.
+    pub private_key_passphrase_file: Option<Located<PathBuf>>,
+}
+
+impl UpstreamTls {
+    /// The files that it names.
+    pub fn files(&self) -> impl Iterator<Item = &Located<PathBuf>> {
+        let own = self.certificate.iter().flat_map(|own| {
+            let both = [&own.certificate, &own.private_key].into_iter();
+            both.chain(&own.private_key_passphrase_file)
+        });
+        self.ca.iter().chain(own)
     }
 }
 

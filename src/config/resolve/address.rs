@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::config::model::Endpoint;
+use crate::config::model::{Destination, Endpoint, Protocol};
 use crate::config::path::Folders;
 use crate::config::raw::Wrong;
 
@@ -11,6 +11,13 @@ use crate::config::raw::Wrong;
 const UNIX_PATH_BYTES_MAX: usize = 107;
 
 const FORMS: &str = "write `\"http://127.0.0.1:8080\"`, or `\"unix:/run/app.sock\"`";
+
+/// What comes before `//host:port`, what is spoken there, and the port where none is written.
+const SCHEMES: [(&str, Protocol, u16); 3] = [
+    ("http://", Protocol::Http1, 80),
+    ("https://", Protocol::Https, 443),
+    ("h2c://", Protocol::H2c, 80),
+];
 
 /// Where an app listens, and the path before those of its requests.
 #[derive(Debug)]
@@ -20,27 +27,32 @@ pub(super) struct Address {
     pub(super) base: String,
 }
 
-/// Reads `http://host[:port][/base]` or `unix:path`; relative paths start at the folder of the file.
+/// Reads `http://host[:port][/base]`, likewise `https://` and `h2c://`, or `unix:path` and `h2c+unix:path`; relative
+/// paths start at the folder of the file.
 pub(super) fn address(folders: &Folders<'_>, text: &str) -> Result<Address, Wrong> {
     let lower = text.to_ascii_lowercase();
     if let Some(path) = text.strip_prefix("unix:") {
-        return unix(folders, text, path);
+        return unix(folders, text, Protocol::Http1, path);
     }
-    if let Some(rest) =
-        lower.strip_prefix("http://").and_then(|rest| text.get(text.len() - rest.len()..))
-    {
-        return http(text, rest);
+    if let Some(path) = text.strip_prefix("h2c+unix:") {
+        return unix(folders, text, Protocol::H2c, path);
     }
-    if lower.starts_with("https://") {
-        let wrong = Wrong::new(
-            format!("upstream `{text}` speaks TLS, which is not supported yet"),
-            "write `\"http://127.0.0.1:PORT\"`, where PORT is the one on which the app speaks plain HTTP",
-        );
-        return Err(
-            wrong.why("the gateway ends TLS and passes plain HTTP on to an app on this machine")
-        );
+    for (scheme, protocol, port) in SCHEMES {
+        let rest = lower.strip_prefix(scheme);
+        if let Some(rest) = rest.and_then(|rest| text.get(text.len() - rest.len()..)) {
+            return http(text, rest, scheme, protocol, port);
+        }
     }
     let fix = match text {
+        _ if lower.starts_with("grpc://") || lower.starts_with("h2://") => {
+            let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+            format!("write `\"h2c://{rest}\"`: HTTP/2 in clear text, as gRPC servers speak it without TLS")
+        }
+        _ if lower.starts_with("grpcs://") || lower.starts_with("h2s://") => {
+            "write `\"h2c://...\"`, and let the app speak HTTP/2 in clear text; over TLS only HTTP/1.1 is spoken with \
+             apps (`https://`)"
+                .to_owned()
+        }
         _ if text.starts_with('/') => format!("write `\"unix:{text}\"`"),
         _ if text.contains("://") || text.is_empty() => FORMS.to_owned(),
         _ if is_port(text.trim_start_matches(':')) => {
@@ -55,10 +67,10 @@ pub(super) fn address(folders: &Folders<'_>, text: &str) -> Result<Address, Wron
 /// Whether what is sent to `endpoint` never leaves this machine. Names other than `localhost` never
 /// count: what they lead to is decided elsewhere, and may change.
 pub(super) fn is_local(endpoint: &Endpoint) -> bool {
-    match endpoint {
-        Endpoint::Unix(_) => true,
-        Endpoint::Tcp { host, .. } if host == "localhost" => true,
-        Endpoint::Tcp { host, .. } => host.parse().is_ok_and(is_own),
+    match &endpoint.to {
+        Destination::Unix(_) => true,
+        Destination::Tcp { host, .. } if host == "localhost" => true,
+        Destination::Tcp { host, .. } => host.parse().is_ok_and(is_own),
     }
 }
 
@@ -74,7 +86,12 @@ fn is_own(address: IpAddr) -> bool {
     address.is_loopback() || is_one_machines && can_bind(address) && !can_bind(nobodys)
 }
 
-fn unix(folders: &Folders<'_>, text: &str, path: &str) -> Result<Address, Wrong> {
+fn unix(
+    folders: &Folders<'_>,
+    text: &str,
+    protocol: Protocol,
+    path: &str,
+) -> Result<Address, Wrong> {
     let path = match path.strip_prefix("//") {
         Some(absolute) if absolute.starts_with('/') => absolute,
         Some(host) => {
@@ -98,10 +115,17 @@ fn unix(folders: &Folders<'_>, text: &str, path: &str) -> Result<Address, Wrong>
         let length = path.as_os_str().as_bytes().len();
         return Err(wrong.seen(format!("{length} bytes; {UNIX_PATH_BYTES_MAX} are the most")));
     }
-    Ok(Address { endpoint: Endpoint::Unix(path), base: String::new() })
+    let endpoint = Endpoint { protocol, to: Destination::Unix(path) };
+    Ok(Address { endpoint, base: String::new() })
 }
 
-fn http(text: &str, rest: &str) -> Result<Address, Wrong> {
+fn http(
+    text: &str,
+    rest: &str,
+    scheme: &str,
+    protocol: Protocol,
+    port: u16,
+) -> Result<Address, Wrong> {
     if let Some(path) = rest.strip_prefix("unix:") {
         let path = path.trim_end_matches(':');
         return Err(Wrong::new(
@@ -117,7 +141,7 @@ fn http(text: &str, rest: &str) -> Result<Address, Wrong> {
     if let Some((_, host)) = authority.rsplit_once('@') {
         let wrong = Wrong::new(
             "upstream carries a user name or a password".to_owned(),
-            format!("write `\"http://{host}{base}\"`"),
+            format!("write `\"{scheme}{host}{base}\"`"),
         );
         return Err(wrong
             .seen("an `@` in the address")
@@ -127,12 +151,12 @@ fn http(text: &str, rest: &str) -> Result<Address, Wrong> {
         if part.is_some() {
             let wrong = Wrong::new(
                 format!("upstream `{text}` has {what}"),
-                format!("write `\"http://{authority}{base}\"`"),
+                format!("write `\"{scheme}{authority}{base}\"`"),
             );
             return Err(wrong.why("each request brings its own; only a path can be put before it"));
         }
     }
-    let endpoint = tcp(text, authority)?;
+    let endpoint = Endpoint { protocol, to: tcp(text, authority, scheme, port)? };
     let in_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&byte);
     if !base.bytes().all(in_path) {
         let fix = "write its other characters as `%` and two hex digits, a space as `%20`";
@@ -141,7 +165,7 @@ fn http(text: &str, rest: &str) -> Result<Address, Wrong> {
     Ok(Address { endpoint, base: base.trim_end_matches('/').to_owned() })
 }
 
-fn tcp(text: &str, authority: &str) -> Result<Endpoint, Wrong> {
+fn tcp(text: &str, authority: &str, scheme: &str, default: u16) -> Result<Destination, Wrong> {
     let no_address = |fix: String| Wrong::new(format!("`{text}` is no address of an app"), fix);
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
@@ -158,7 +182,7 @@ fn tcp(text: &str, authority: &str) -> Result<Endpoint, Wrong> {
     };
     if let Ok(ip) = authority.parse::<Ipv6Addr>() {
         return Err(no_address(format!(
-            "write an IPv6 address in brackets: `\"http://[{ip}]:8080\"`"
+            "write an IPv6 address in brackets: `\"{scheme}[{ip}]:8080\"`"
         )));
     }
     let in_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
@@ -167,12 +191,12 @@ fn tcp(text: &str, authority: &str) -> Result<Endpoint, Wrong> {
     }
     let port = match port.strip_prefix(':') {
         Some(port) if is_port(port) => port.parse().ok(),
-        None if port.is_empty() => Some(80),
+        None if port.is_empty() => Some(default),
         _ => None,
     };
     match port {
         None | Some(0) => Err(no_address("write a port from 1 to 65535 after the host".to_owned())),
-        Some(port) => Ok(Endpoint::Tcp { host: host.to_ascii_lowercase(), port }),
+        Some(port) => Ok(Destination::Tcp { host: host.to_ascii_lowercase(), port }),
     }
 }
 
@@ -197,7 +221,7 @@ mod tests {
     }
 
     fn tcp(host: &str) -> Endpoint {
-        Endpoint::Tcp { host: host.into(), port: 80 }
+        Endpoint::http(host, 80)
     }
 
     #[test]
@@ -210,6 +234,9 @@ mod tests {
             ("unix:/run/app.sock", "unix:/run/app.sock", ""),
             ("unix:///run/app.sock", "unix:/run/app.sock", ""),
             ("unix:app.sock", "unix:/etc/gateway/app.sock", ""),
+            ("https://App.internal/x/", "https://app.internal:443", "/x"),
+            ("h2c://[::1]:50051", "h2c://[::1]:50051", ""),
+            ("h2c+unix:app.sock", "h2c+unix:/etc/gateway/app.sock", ""),
         ] {
             assert_eq!(read(text), Ok((endpoint.into(), base.into())), "{text}");
         }
@@ -224,7 +251,8 @@ mod tests {
             ("/run/app.sock", "`\"unix:/run/app.sock\"`"),
             ("http://unix:/run/app.sock:", "`\"unix:/run/app.sock\"`"),
             ("unix://run/app.sock", "`\"unix:/run/app.sock\"`"),
-            ("https://127.0.0.1:8443/x", "`\"http://127.0.0.1:PORT\"`"),
+            ("https://u:p@localhost/x", "`\"https://localhost/x\"`"),
+            ("grpc://localhost:1", "`\"h2c://localhost:1\"`"),
             ("http://u:p@localhost/x", "`\"http://localhost/x\"`"),
             ("http://localhost/x?y", "`\"http://localhost/x\"`"),
             ("http://localhost#z", "`\"http://localhost\"`"),
@@ -260,12 +288,12 @@ mod tests {
         ] {
             assert!(!is_local(&tcp(host)), "{host}");
         }
-        assert!(is_local(&Endpoint::Unix("/run/app.sock".into())));
+        assert!(is_local(&Endpoint::unix("/run/app.sock")));
     }
 
     proptest! {
         #[test]
-        fn no_text_panics(text in "\\PC{0,40}", like in "(http|unix)[a-z0-9:/@?#\\[\\]%.-]{0,30}") {
+        fn no_text_panics(text in "\\PC{0,40}", like in "(https?|h2c|(h2c\\+)?unix)[a-z0-9:/@?#\\[\\]%.-]{0,30}") {
             for text in [text, like] {
                 _ = read(&text);
             }

@@ -19,6 +19,7 @@ mod template;
 mod trust;
 mod upgrades;
 mod upstream;
+mod upstream_tls;
 
 use std::sync::Arc;
 

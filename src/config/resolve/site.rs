@@ -18,7 +18,8 @@ use super::trust;
 use super::upgrades::upgrades;
 use super::upstream::Named;
 use crate::config::model::{
-    Endpoint, ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion, Upstream,
+    Destination, Endpoint, Protocol, ServerName, Site, SiteLimits, Timeouts, Tls, TlsVersion,
+    Upstream,
 };
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
@@ -118,7 +119,7 @@ fn site(
 }
 
 fn nowhere() -> Arc<Upstream> {
-    Arc::new(Upstream::plain(Endpoint::Unix(PathBuf::new())))
+    Arc::new(Upstream::plain(Endpoint::unix(PathBuf::new())))
 }
 
 fn unique(name: &Located<ServerName>, site: usize, taken: &mut Taken, reader: &Reader<'_>) {
@@ -143,9 +144,10 @@ fn unique(name: &Located<ServerName>, site: usize, taken: &mut Taken, reader: &R
 /// Refuses to send verified identities where others can read or replace them, unless told to.
 fn stays_here(upstream: &Located<Arc<Upstream>>, reader: &Reader<'_>) {
     let endpoints = upstream.value.endpoints.iter().map(|member| &member.endpoint);
-    for endpoint in endpoints.filter(|endpoint| !is_local(endpoint)) {
-        let seen = match endpoint {
-            Endpoint::Tcp { host, .. } if host.parse::<std::net::IpAddr>().is_err() => {
+    let in_clear = |endpoint: &&Endpoint| endpoint.protocol != Protocol::Https;
+    for endpoint in endpoints.filter(in_clear).filter(|endpoint| !is_local(endpoint)) {
+        let seen = match &endpoint.to {
+            Destination::Tcp { host, .. } if host.parse::<std::net::IpAddr>().is_err() => {
                 format!(
                     "`{host}`, a name that may lead to any machine; of names, only `localhost` counts as this one"
                 )
@@ -156,7 +158,7 @@ fn stays_here(upstream: &Located<Arc<Upstream>>, reader: &Reader<'_>) {
             format!(
                 "upstream `{endpoint}` would carry verified identities in clear text off this machine"
             ),
-            "use a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that",
+            "use `https://`, a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that",
         );
         reader.wrong(&upstream.span, wrong.seen(seen));
     }

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use super::address::address;
-use crate::config::model::{Balance, HashKey, HealthCheck, Member, Retry, Upstream};
+use super::upstream_tls;
+use crate::config::model::{
+    Balance, HashKey, HealthCheck, Member, Protocol, ProxyProtocol, Retry, Upstream, UpstreamTls,
+};
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
 
@@ -56,7 +59,10 @@ impl<'a> Named<'a> {
             }
             let address =
                 address(&self.reader.folders, text).map_err(|wrong| self.or_name(text, wrong))?;
-            let settings = Settings::read(&mut Table::absent(self.reader, "upstream"));
+            let mut settings = Settings::read(&mut Table::absent(self.reader, "upstream"));
+            if address.endpoint.protocol == Protocol::Https {
+                settings.tls = Some(UpstreamTls::default());
+            }
             let members = vec![Member::plain(address.endpoint)];
             let name = members[0].endpoint.to_string();
             Ok(Some(Arc::new(settings.upstream(name, members, address.base))))
@@ -98,12 +104,16 @@ struct Settings {
     slow_start: Option<std::time::Duration>,
     retry: Retry,
     health_check: Option<HealthCheck>,
+    tls: Option<UpstreamTls>,
+    dns_refresh: std::time::Duration,
+    proxy_protocol: Option<ProxyProtocol>,
 }
 
 impl Settings {
     fn read(table: &mut Table<'_>) -> Self {
         let balance = table.parsed("balance", balance);
         let retry = table.parsed("retry", retry);
+        let proxy = table.parsed_or_off("proxy_protocol", proxy_protocol);
         let path = table.parsed("health_check_path", health_check_path);
         let (interval, timeout) =
             (table.duration("health_check_interval"), table.duration("health_check_timeout"));
@@ -115,6 +125,9 @@ impl Settings {
             slow_start: table.duration_or_none("slow_start"),
             retry: retry.map_or(Retry::Unsent, |retry| retry.value),
             health_check: path.map(|path| HealthCheck { path: path.value, interval, timeout }),
+            tls: None,
+            dns_refresh: table.duration("dns_refresh"),
+            proxy_protocol: proxy.and_then(|proxy| proxy.value),
         }
     }
 
@@ -130,6 +143,9 @@ impl Settings {
             slow_start: self.slow_start,
             retry: self.retry,
             health_check: self.health_check,
+            tls: self.tls,
+            dns_refresh: self.dns_refresh,
+            proxy_protocol: self.proxy_protocol,
         }
     }
 }
@@ -163,8 +179,14 @@ fn named(
         }
         Ok(member)
     });
-    let settings = Settings::read(table);
+    let mut settings = Settings::read(table);
+    let spoken = |protocol| {
+        let mut members = members.iter().flatten();
+        members.any(|member: &Located<Member>| member.value.endpoint.protocol == protocol)
+    };
+    settings.tls = upstream_tls::read(table, spoken(Protocol::Https), reader);
     let members = members?;
+    one_version(&members, reader);
     let mut seen = BTreeSet::new();
     for member in &members {
         let endpoint = member.value.endpoint.to_string();
@@ -190,6 +212,24 @@ fn named(
         return None;
     }
     Some(settings.upstream(name?.value.clone(), members, String::new()))
+}
+
+/// A request is made for HTTP/1.1 or for HTTP/2, before it is known which endpoint it goes to.
+fn one_version(members: &[Located<Member>], reader: &Reader<'_>) {
+    let is_h2c = |member: &Located<Member>| member.value.endpoint.protocol == Protocol::H2c;
+    let Some(first) = members.first().map(is_h2c) else {
+        return;
+    };
+    if let Some(other) = members.iter().find(|member| is_h2c(member) != first) {
+        let wrong = Wrong::new(
+            "`h2c://` endpoints and others stand in one upstream",
+            "make two upstreams of them, or let all speak the same",
+        );
+        reader.wrong(
+            &other.span,
+            wrong.why("one request goes to any of the endpoints, in one version of HTTP"),
+        );
+    }
 }
 
 fn name(text: &str) -> Result<String, Wrong> {
@@ -234,6 +274,18 @@ fn health_check_path(text: &str) -> Result<String, Wrong> {
     is_target.then(|| text.to_owned()).ok_or_else(|| {
         Wrong::new(format!("`{text}` is no path to ask for"), "write one such as `\"/health\"`")
     })
+}
+
+fn proxy_protocol(text: &str) -> Result<Option<ProxyProtocol>, Wrong> {
+    match text {
+        "off" => Ok(None),
+        "v1" => Ok(Some(ProxyProtocol::V1)),
+        "v2" => Ok(Some(ProxyProtocol::V2)),
+        _ => Err(Wrong::new(
+            format!("`proxy_protocol` knows no `{text}`"),
+            "write `\"v2\"`, `\"v1\"` for an app that reads addresses only, or `\"off\"`",
+        )),
+    }
 }
 
 fn retry(text: &str) -> Result<Retry, Wrong> {

@@ -65,7 +65,7 @@ fn one_load_lists_every_problem() {
       11 | upstream = "http://192.0.2.7:8080"
          |            ^^^^^^^^^^^^^^^^^^^^^^^
       seen: an address that is not one of this machine's
-      fix:  use a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that
+      fix:  use `https://`, a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that
     gateway.toml:13:7: unknown table `timeout` in `[[site]]`
       13 | [site.timeout]
          |       ^^^^^^^
@@ -85,11 +85,6 @@ fn one_load_lists_every_problem() {
          | ^^^^^^^^
       fix:  add below this line
             private_key = "www.example.com.key"
-    gateway.toml:21:12: upstream `https://127.0.0.1` speaks TLS, which is not supported yet
-      21 | upstream = "https://127.0.0.1"
-         |            ^^^^^^^^^^^^^^^^^^^
-      why:  the gateway ends TLS and passes plain HTTP on to an app on this machine
-      fix:  write `"http://127.0.0.1:PORT"`, where PORT is the one on which the app speaks plain HTTP
     gateway.toml:24:9: `level` knows no `loud`
       24 | level = "loud"
          |         ^^^^^^

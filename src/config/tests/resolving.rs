@@ -121,14 +121,11 @@ upstream = "unix:a.sock""#), @r#"
 }
 
 #[test]
-fn an_upstream_with_tls_is_refused() {
-    insta::assert_snapshot!(instead(r#"upstream = "https://127.0.0.1:8443""#), @r#"
-    gateway.toml:9:12: upstream `https://127.0.0.1:8443` speaks TLS, which is not supported yet
-      9 | upstream = "https://127.0.0.1:8443"
-        |            ^^^^^^^^^^^^^^^^^^^^^^^^
-      why:  the gateway ends TLS and passes plain HTTP on to an app on this machine
-      fix:  write `"http://127.0.0.1:PORT"`, where PORT is the one on which the app speaks plain HTTP
-    "#);
+fn an_upstream_with_tls_is_verified_by_public_cas_and_may_be_anywhere() {
+    let config = config(&SMALLEST.replace("http://127.0.0.1:8080", "https://App.example.com/base"));
+    let upstream = &config.sites[0].upstream.value;
+    assert_eq!(upstream.shown(), "https://app.example.com:443/base");
+    assert_eq!(upstream.tls, Some(crate::config::UpstreamTls::default()));
 }
 
 #[test]
@@ -159,7 +156,7 @@ fn an_upstream_on_another_machine_is_refused() {
       9 | upstream = "http://192.0.2.7:8080"
         |            ^^^^^^^^^^^^^^^^^^^^^^^
       seen: an address that is not one of this machine's
-      fix:  use a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that
+      fix:  use `https://`, a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that
     "#);
 }
 
@@ -170,7 +167,7 @@ fn an_upstream_by_name_is_refused() {
       9 | upstream = "http://app.internal:8080"
         |            ^^^^^^^^^^^^^^^^^^^^^^^^^^
       seen: `app.internal`, a name that may lead to any machine; of names, only `localhost` counts as this one
-      fix:  use a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that
+      fix:  use `https://`, a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that
     "#);
 }
 
@@ -185,10 +182,7 @@ fn relative_paths_start_at_the_folder_of_the_file() {
     let site = &config.unwrap().sites[0];
     assert_eq!(site.certificate.value, Path::new("/etc/gateway/www.example.com.crt"));
     assert_eq!(site.client_ca[0].value, Path::new("/etc/gateway/ca/TencentQQAuthCA.crt"));
-    assert_eq!(
-        site.upstream.value.endpoints[0].endpoint,
-        Endpoint::Unix("/etc/gateway/app.sock".into())
-    );
+    assert_eq!(site.upstream.value.endpoints[0].endpoint, Endpoint::unix("/etc/gateway/app.sock"));
 }
 
 #[test]

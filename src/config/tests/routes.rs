@@ -108,7 +108,7 @@ response_headers_remove = ["Transfer-Encoding"]"#
       32 | upstream = "http://192.0.2.1:80"
          |            ^^^^^^^^^^^^^^^^^^^^^
       seen: an address that is not one of this machine's
-      fix:  use a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that
+      fix:  use `https://`, a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that
     gateway.toml:33:24: `X-A` is no line of a header
       33 | request_headers_set = ["X-A", "Connection: x", "a b: c", "X-B: a\u0007"]
          |                        ^^^^^

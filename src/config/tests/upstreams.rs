@@ -105,7 +105,7 @@ endpoints = ["http://127.0.0.1:1"]
       9 | upstream = "app"
         |            ^^^^^
       seen: an address that is not one of this machine's
-      fix:  use a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that
+      fix:  use `https://`, a loopback or `unix:` address, or set `allow_plaintext_upstream = true` in this `[[site]]` to accept that
     gateway.toml:13:1: warning: nothing goes to the upstream `other`
       13 | [[upstream]]
          | ^^^^^^^^^^^^
@@ -131,4 +131,51 @@ fn a_name_that_no_upstream_has_may_be_meant_as_one() {
         ),
         "{report}"
     );
+}
+
+#[test]
+fn tls_to_an_app_is_read_or_told_what_is_wrong_with_it() {
+    let with = |tls: &str, endpoint: &str| {
+        format!(
+            "{}[[upstream]]\nname = \"app\"\nendpoints = [\"{endpoint}\"]\nproxy_protocol = \"v2\"\n\
+             [upstream.tls]\n{tls}",
+            SMALLEST.replace("\"http://127.0.0.1:8080\"", "\"app\"")
+        )
+    };
+    let tls = "ca = [\"a.crt\", \"b.crt\"]\nserver_name = \"App.internal\"\ncertificate = \"own.crt\"\n\
+               private_key = \"own.key\"";
+    let config = config(&with(tls, "https://192.0.2.1"));
+    let upstream = &config.sites[0].upstream.value;
+    assert_eq!(upstream.proxy_protocol, Some(crate::config::ProxyProtocol::V2));
+    let tls = upstream.tls.as_ref().unwrap();
+    assert_eq!(tls.files().count(), 4);
+    assert_eq!(tls.server_name.as_ref().unwrap().to_string(), "app.internal");
+
+    let text = with(
+        "ca = []\nserver_name = \"*.internal\"\ncertificate = \"own.crt\"\nverify = false",
+        "https://192.0.2.1\", \"h2c://127.0.0.1:1",
+    );
+    insta::assert_snapshot!(report(&text), @r#"
+    gateway.toml:12:35: `h2c://` endpoints and others stand in one upstream
+      12 | endpoints = ["https://192.0.2.1", "h2c://127.0.0.1:1"]
+         |                                   ^^^^^^^^^^^^^^^^^^^
+      why:  one request goes to any of the endpoints, in one version of HTTP
+      fix:  make two upstreams of them, or let all speak the same
+    gateway.toml:15:6: `ca` is an empty list
+      15 | ca = []
+         |      ^^
+      fix:  write `ca = "public"`
+    gateway.toml:16:15: `*.internal` is no name to ask for
+      16 | server_name = "*.internal"
+         |               ^^^^^^^^^^^^
+      fix:  write one of the names that the app's certificate bears, without a wildcard
+    gateway.toml:17:15: `certificate` stands without `private_key`
+      17 | certificate = "own.crt"
+         |               ^^^^^^^^^
+      fix:  add `private_key`, or remove `certificate` if the app asks for no certificate
+    gateway.toml:18:1: unknown key `verify` in `[upstream.tls]`
+      18 | verify = false
+         | ^^^^^^
+      fix:  remove it: an app is always verified; name the CA that issued its certificate in `ca`, and in `server_name` the name that it bears
+    "#);
 }

@@ -13,10 +13,11 @@ use super::der::{self, KeyAlgorithm};
 use super::file::NamedFile;
 use super::locked_key::{self, is_old_pem};
 use super::opened_keys::OpenedKeys;
+use super::pair_files::PairFiles;
 use super::passphrase;
 use super::pem::{self, Block, Contents, Section};
 use super::wrong_kind::{Wanted, report_wrong_kind};
-use crate::config::{Report, Site};
+use crate::config::Report;
 
 /// A private key that can sign handshakes.
 #[derive(Debug)]
@@ -59,16 +60,16 @@ impl PrivateKey {
     }
 }
 
-/// Reads the usable keys of the site's key file, at least one; `None` after the problem was reported.
+/// Reads the usable keys of a key file, at least one; `None` after the problem was reported.
 pub(super) fn load(
-    site: &Site,
+    files: PairFiles<'_>,
     opened: &mut OpenedKeys,
     report: &mut Report,
 ) -> Option<Vec<PrivateKey>> {
-    let file = NamedFile::new("private_key", &site.private_key);
+    let file = NamedFile::new("private_key", files.private_key);
     let bytes = file.read(report);
     // Read even where it is not needed, so that both files report.
-    let passphrase = passphrase::file(site).map(|named| (named, passphrase::load(&named, report)));
+    let passphrase = passphrase::file(files).map(|named| (named, passphrase::load(&named, report)));
     let bytes = bytes?;
     let contents = pem::contents(&bytes);
     let mut open = Vec::new();

@@ -19,6 +19,7 @@ mod key_der;
 mod locked_key;
 mod names;
 mod opened_keys;
+mod pair_files;
 mod passphrase;
 mod pem;
 mod presented;
@@ -28,6 +29,7 @@ mod server_warnings;
 #[cfg(test)]
 mod testing;
 mod unlock;
+mod upstream_ca;
 mod validity;
 mod wrong_kind;
 
@@ -38,4 +40,6 @@ pub(super) use der::{content, public_key_info};
 pub use file::FILE_BYTES_MAX;
 pub use opened_keys::OpenedKeys;
 pub use presented::{NotAChain, presented_chain};
+pub(super) use server::load_own;
 pub use server::{ServerMaterial, load_server};
+pub(super) use upstream_ca::load_upstream_ca;

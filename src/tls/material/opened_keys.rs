@@ -72,6 +72,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::key;
+    use super::super::pair_files::PairFiles;
     use super::super::testing::Lab;
     use super::*;
     use crate::config::{Located, Site};
@@ -86,7 +87,7 @@ mod tests {
         /// What signs for the site, as an address.
         fn open(&mut self) -> Option<usize> {
             let mut report = self.lab.report();
-            let keys = key::load(&self.site, &mut self.keys, &mut report)?;
+            let keys = key::load(PairFiles::of_site(&self.site), &mut self.keys, &mut report)?;
             Some(Arc::as_ptr(&keys[0].signing).cast::<()>() as usize)
         }
     }

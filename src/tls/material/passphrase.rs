@@ -3,7 +3,8 @@
 use zeroize::Zeroizing;
 
 use super::file::NamedFile;
-use crate::config::{Report, Site};
+use super::pair_files::PairFiles;
+use crate::config::Report;
 
 /// The key of the configuration that names its file.
 pub(super) const KEY: &str = "private_key_passphrase_file";
@@ -24,10 +25,9 @@ impl Passphrase {
     }
 }
 
-/// The file of a site's passphrase, if it has one.
-pub(super) fn file(site: &Site) -> Option<NamedFile<'_>> {
-    let path = site.private_key_passphrase_file.as_ref()?;
-    Some(NamedFile::new(KEY, path))
+/// The file of a passphrase, if there is one.
+pub(super) fn file(files: PairFiles<'_>) -> Option<NamedFile<'_>> {
+    Some(NamedFile::new(KEY, files.passphrase?))
 }
 
 /// Reads it; `None` after the problem was reported.

@@ -74,7 +74,7 @@ impl Lab {
             private_key_passphrase_file: None,
             client_ca: vec![file("ca.crt")],
             upstream: Located::new(
-                Arc::new(Upstream::plain(Endpoint::Unix("/run/app.sock".into()))),
+                Arc::new(Upstream::plain(Endpoint::unix("/run/app.sock"))),
                 0..0,
             ),
             encoded_slashes: false,

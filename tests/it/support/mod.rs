@@ -1,14 +1,17 @@
 //! What the tests are made of: certificates, a gateway, an app and clients, each of one test alone.
 
+pub mod background;
 pub mod client;
 pub mod events;
 pub mod frames;
 pub mod gateway;
 pub mod h2;
+pub mod h2_app;
 pub mod message;
 pub mod openssl;
 pub mod pki;
 pub mod port;
+pub mod tls_front;
 pub mod upstream;
 
 use std::time::Duration;

@@ -11,7 +11,10 @@ use crate::config::Report;
 use crate::identity::Claims;
 
 /// The CA certificates of one file; `None` after an error was reported.
-pub(super) fn read(file: &NamedFile<'_>, report: &mut Report) -> Option<Vec<Certificate>> {
+pub(in crate::tls::material) fn read(
+    file: &NamedFile<'_>,
+    report: &mut Report,
+) -> Option<Vec<Certificate>> {
     let bytes = file.read(report)?;
     let contents = pem::contents(&bytes);
     let certificates = read_certificates(file, &contents, report)?;
@@ -105,7 +108,9 @@ fn report_no_ca(file: &NamedFile<'_>, claims: &Claims, none_at_all: bool, report
     let seen = format!("`{}`, issued by `{}`: {why}", claims.subject, claims.issuer);
     if none_at_all {
         report.error(file.span, format!("{} holds no CA certificate", file.says())).seen(seen).fix(
-            if claims.is_self_issued() {
+            if claims.is_self_issued() && file.key == "ca" {
+                "list the certificate of a CA, and let it issue the app's".to_owned()
+            } else if claims.is_self_issued() {
                 "list the certificate of a CA that issues the clients' certificates".to_owned()
             } else {
                 format!("list the certificate of the CA that issued it, `{}`", claims.issuer)

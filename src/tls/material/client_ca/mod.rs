@@ -18,7 +18,7 @@ use crate::identity::Claims;
 use crate::tls::algorithms::Algorithms;
 use crate::tls::revocation::RevocationLists;
 
-mod bundle;
+pub(super) mod bundle;
 mod excused;
 mod hints;
 #[cfg(test)]

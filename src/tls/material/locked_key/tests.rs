@@ -19,7 +19,11 @@ impl Lab {
     /// How many keys the site's file gave, and the report.
     fn keys_of(&self, site: &Site) -> (usize, String) {
         let mut report = self.report();
-        let keys = key::load(site, &mut OpenedKeys::default(), &mut report);
+        let keys = key::load(
+            super::super::pair_files::PairFiles::of_site(site),
+            &mut OpenedKeys::default(),
+            &mut report,
+        );
         assert_eq!(keys.is_none(), report.has_errors(), "{report}");
         (keys.map_or(0, |keys| keys.len()), self.redact(&report.to_string()))
     }

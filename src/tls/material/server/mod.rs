@@ -15,11 +15,12 @@ use super::file::NamedFile;
 use super::key;
 use super::names;
 use super::opened_keys::OpenedKeys;
+use super::pair_files::PairFiles;
 use super::pem::{self, Block, Contents, Section};
 use super::public_roots::PublicRoots;
 use super::server_warnings::Chosen;
 use super::wrong_kind::{Wanted, report_wrong_kind, seen};
-use crate::config::{Report, Site};
+use crate::config::{OwnCertificate, Report, Site};
 use crate::identity::Claims;
 
 mod pair;
@@ -76,10 +77,11 @@ pub(super) fn load_server_beside(
     report: &mut Report,
 ) -> Option<ServerMaterial> {
     // Both files are read before either can end this, so that both report.
-    let certificates = read_certificates(site, report);
-    let keys = key::load(site, opened, report);
+    let files = PairFiles::of_site(site);
+    let certificates = read_certificates(files, report);
+    let keys = key::load(files, opened, report);
     let certificates = certificates?;
-    let pair = keys.as_deref().and_then(|keys| pair::find(site, &certificates, keys, report));
+    let pair = keys.as_deref().and_then(|keys| pair::find(files, &certificates, keys, report));
     let leaf = match &pair {
         Some(pair) => pair.certificate,
         None => certificates.iter().position(|one| !one.is_authority()).unwrap_or(0),
@@ -101,9 +103,9 @@ pub(super) fn load_server_beside(
     Some(ServerMaterial { chain, claims, key, publicly_trusted })
 }
 
-/// The certificates of the site's file in its order, at least one.
-fn read_certificates(site: &Site, report: &mut Report) -> Option<Vec<Certificate>> {
-    let file = NamedFile::new("certificate", &site.certificate);
+/// The certificates of a file in its order, at least one.
+fn read_certificates(files: PairFiles<'_>, report: &mut Report) -> Option<Vec<Certificate>> {
+    let file = NamedFile::new("certificate", files.certificate);
     let bytes = file.read(report)?;
     let contents = pem::contents(&bytes);
     let sections = match &contents {
@@ -142,6 +144,32 @@ fn read_certificates(site: &Site, report: &mut Report) -> Option<Vec<Certificate
         return None;
     }
     whole.then_some(certificates)
+}
+
+/// Reads the gateway's own certificate for an app, and its key. Whether the app can follow its chain is the app's
+/// business: a private CA's leaf alone is usual.
+pub(in crate::tls) fn load_own(
+    own: &OwnCertificate,
+    opened: &mut OpenedKeys,
+    report: &mut Report,
+) -> Option<(CertifiedKey, Vec<Claims>)> {
+    let files = PairFiles::of_upstream(own);
+    let certificates = read_certificates(files, report);
+    let keys = key::load(files, opened, report);
+    let (certificates, keys) = (certificates?, keys?);
+    let pair = pair::find(files, &certificates, &keys, report)?;
+    if pair.certificate != 0 {
+        let chain = Chain::of(&certificates, pair.certificate);
+        let file = NamedFile::new("certificate", files.certificate);
+        report
+            .error(file.span, format!("{} has its certificates in the wrong order", file.says()))
+            .seen(subjects(&certificates, &(0..certificates.len()).collect::<Vec<_>>()))
+            .why("apps read the certificate of the key first, then each one's issuer")
+            .fix(format!("put them in this order: {}", subjects(&certificates, &chain.path)));
+        return None;
+    }
+    let (chain, claims) = certificates.into_iter().map(|one| (one.der, one.claims)).unzip();
+    Some((CertifiedKey::new(chain, pair.key), claims))
 }
 
 /// Whether a caller can follow the chain as the file has it.

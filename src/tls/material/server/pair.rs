@@ -11,7 +11,8 @@ use rustls::sign::SigningKey;
 use super::super::certificate::Certificate;
 use super::super::der;
 use super::super::key::PrivateKey;
-use crate::config::{Report, Site};
+use super::super::pair_files::PairFiles;
+use crate::config::Report;
 
 /// A certificate and the key that it was issued for.
 pub(super) struct Pair {
@@ -24,7 +25,7 @@ pub(super) struct Pair {
 /// The certificate that any of the keys belongs to, the first that is no CA's if there is one; `None` after
 /// the mismatch was reported.
 pub(super) fn find(
-    site: &Site,
+    files: PairFiles<'_>,
     certificates: &[Certificate],
     keys: &[PrivateKey],
     report: &mut Report,
@@ -38,18 +39,18 @@ pub(super) fn find(
         })
         .min_by_key(|(at, _)| certificates[*at].is_authority());
     let (certificate_path, key_path) =
-        (site.certificate.value.display(), site.private_key.value.display());
+        (files.certificate.value.display(), files.private_key.value.display());
     let Some((at, key)) = pair else {
         let seen = format!(
             "certificate key {}, private key {}; set at {} and {}",
             der::public_key_info(&certificates[0].der).map_or_else(String::new, short_sha256),
             short_sha256(&keys[0].public_key_info),
-            report.position(&site.certificate.span),
-            report.position(&site.private_key.span),
+            report.position(&files.certificate.span),
+            report.position(&files.private_key.span),
         );
         let entry = report
             .error(
-                &site.private_key.span,
+                &files.private_key.span,
                 format!(
                     "the private key in `{key_path}` does not belong to the certificate in \
                     `{certificate_path}`"
@@ -57,7 +58,7 @@ pub(super) fn find(
             )
             .seen(seen);
         // The new one may well be there, where systemd will find it.
-        match site.credentials().next() {
+        match files.credentials().next() {
             Some(file) => entry
                 .why(format!(
                     "systemd copies a credential, such as `{}`, when the service starts, and not at a reload",
@@ -77,7 +78,7 @@ pub(super) fn find(
         let (own, authority) = (&own.claims.subject, &certificates[at].claims.subject);
         report
             .error(
-                &site.private_key.span,
+                &files.private_key.span,
                 format!("the private key in `{key_path}` belongs to the CA `{authority}`, not to `{own}`"),
             )
             .seen(format!("both certificates are in `{certificate_path}`"))
@@ -89,7 +90,7 @@ pub(super) fn find(
     if keys.len() > 1 {
         report
             .warning(
-                &site.private_key.span,
+                &files.private_key.span,
                 format!(
                     "`private_key` names `{key_path}`, which holds {} private keys",
                     keys.len()
