@@ -10,7 +10,7 @@
 //! | sockets | [`serve`]: from a TCP socket to a verified connection |
 //! | requests | [`forward`]: from a request to a response · [`admin`]: what operators ask of a gateway that runs |
 //! | snapshot | [`generation`]: one configuration, fully built |
-//! | tools | [`tls`]: everything rustls · [`upstream`]: the app's side · [`pki`]: making certificates · [`local_socket`]: Unix sockets |
+//! | tools | [`tls`]: everything rustls · [`upstream`]: the app's side · [`pki`]: making certificates · [`local_socket`]: Unix sockets · [`proxy_protocol`]: what a balancer says |
 //! | records | [`observe`]: logs, refusals, counters |
 //! | decisions | [`policy`], [`route`]: pure |
 //! | configuration | [`config`]: `gateway.toml` to domain types, all problems at once |
@@ -32,6 +32,7 @@ pub mod observe;
 pub mod pki;
 pub mod policy;
 pub mod process;
+pub mod proxy_protocol;
 pub mod route;
 pub mod serve;
 pub mod tls;

@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 11] = [
     &["serve"],
     &["forward", "admin"],
     &["generation"],
-    &["tls", "upstream", "pki", "local_socket"],
+    &["tls", "upstream", "pki", "local_socket", "proxy_protocol"],
     &["observe"],
     &["policy", "route"],
     &["config"],
