@@ -3,10 +3,11 @@
 //! A generation is built whole or not at all: every file that the configuration names is read, and each
 //! problem put into the report.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{self, Config, Faulty, Report};
+use crate::config::{self, Config, Faulty, ListenerKind, Report};
 use crate::identity::Claims;
 use crate::local_socket;
 use crate::observe::{access, logging};
@@ -125,6 +126,7 @@ fn load_by(
     let read: Vec<_> = std::iter::once(path.to_owned()).chain(named).collect();
     access::check(&config.access_log, &read, &mut report);
     local_socket::check(&config, &mut report);
+    check_challenges(&config, &mut report);
     glance_at(&config.sites);
     let generation = Generation::build_with(config, now, &mut keys, &mut report);
     keys.settle(generation.is_some());
@@ -170,9 +172,28 @@ impl Generation {
         }
     }
 
+    /// The listener that the configuration gives this address.
+    pub fn listener(&self, configured: SocketAddr) -> Option<&Arc<config::Listener>> {
+        self.config.listeners.iter().find(|listener| listener.address.value == configured)
+    }
+
     /// Whether a `Host` belongs to a site.
     pub fn is_host_of(&self, host: &str, site: &Site) -> bool {
         self.names.site(host) == Some(site.number)
+    }
+}
+
+/// Warns of folders of challenges that are none: whoever asks for a certificate would fail, weeks from now.
+fn check_challenges(config: &Config, report: &mut Report) {
+    let folders = config.listeners.iter().filter_map(|listener| match &listener.kind {
+        ListenerKind::Http(http) => http.acme_challenges.as_ref(),
+        ListenerKind::Https => None,
+    });
+    for folder in folders.filter(|folder| !folder.value.is_dir()) {
+        report
+            .warning(&folder.span, format!("`{}` is no folder", folder.value.display()))
+            .why("every challenge of a CA would be answered with 404")
+            .fix("make it, and let your ACME client put its files there");
     }
 }
 

@@ -32,12 +32,12 @@ pub use model::{
     AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Action, Admin,
     Answers, Balance, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint,
     ExtendedKeyUsage, HashKey, HeaderRules, HealthCheck, IdentityFormat, IdentityHeaders, Legacy,
-    Limits, Listener, Log, LogFormat, Member, OnDoubt, Piece, Proxy, Quoted, Retry, Route,
-    RouteClient, RoutePath, Runtime, Sandbox, ServerName, Site, SiteLimits, Template, Timeouts,
-    Tls, TlsVersion, Upstream, Warnings,
+    Limits, Listener, ListenerKind, Log, LogFormat, Member, OnDoubt, Piece, PlainHttp, Proxy,
+    Quoted, Refused, Retry, Route, RouteClient, RoutePath, Runtime, Sandbox, ServerName, Site,
+    SiteLimits, Template, Timeouts, Tls, TlsVersion, Upstream, Warnings,
 };
 pub use path::{is_credential, is_missing_credential};
-pub use regular::open_regular;
+pub use regular::{open_regular, open_unlinked};
 pub use render::{Palette, Rendered};
 pub use report::{Located, Place, Problem, Report, Severity, Source};
 pub use rule::{Condition, Rule};

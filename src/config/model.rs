@@ -16,6 +16,7 @@ use super::report::{Located, Source};
 mod access_log;
 mod answers;
 mod client;
+mod listener;
 mod route;
 mod upstream;
 
@@ -24,8 +25,9 @@ pub use access_log::{
 };
 pub use answers::{Answers, Piece, Template};
 pub use client::{
-    CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt,
+    CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt, Refused,
 };
+pub use listener::{Listener, ListenerKind, PlainHttp};
 pub use route::{Action, HeaderRules, Proxy, Route, RouteClient, RoutePath};
 pub use upstream::{Balance, Endpoint, HashKey, HealthCheck, Member, Retry, Upstream};
 
@@ -46,8 +48,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[warnings]`: what is told before it is too late.
     pub warnings: Warnings,
-    /// `[[listener]]`, at least one.
-    pub listeners: Vec<Listener>,
+    /// `[[listener]]`, at least one that speaks TLS.
+    pub listeners: Vec<Arc<Listener>>,
     /// `[[site]]`, at least one; the first answers clients that send no SNI.
     pub sites: Vec<Site>,
 }
@@ -137,13 +139,6 @@ pub struct Limits {
 pub struct Warnings {
     /// How many days before something runs out it is warned of, the fewest first; empty if never.
     pub expiry_days: Vec<u16>,
-}
-
-/// `[[listener]]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// Where to listen; port 0 takes any free port.
-    pub address: Located<SocketAddr>,
 }
 
 /// `[[site]]`

@@ -9,7 +9,7 @@ use crate::config::{AccessFormat, AccessTarget};
 use crate::generation::{Generation, Site};
 use crate::observe::access::Record;
 use crate::observe::metrics::SiteCounters;
-use crate::observe::{AccessLine, AccessLog, RequestId};
+use crate::observe::{AccessLine, AccessLog, Balancer, RequestId};
 use crate::policy::{Rates, Reason, Verdict};
 use crate::upstream::Upstreams;
 
@@ -28,6 +28,8 @@ pub struct Caller {
     pub identity_headers: ClientIdentityHeaders,
     /// The client's address.
     pub peer: SocketAddr,
+    /// Whose word that is, where a balancer says so.
+    pub balancer: Option<Arc<Balancer>>,
     /// What clients have left of their rates.
     pub rates: Arc<Rates>,
     /// The worker's connections to the apps.
@@ -52,7 +54,8 @@ impl Caller {
             return None;
         }
         let site = Arc::clone(&self.site_name);
-        let record = Record::new(id, self.peer, self.verdict.clone(), site);
+        let mut record = Record::new(id, self.peer, self.verdict.clone(), site);
+        record.balancer.clone_from(&self.balancer);
         let record = Box::new(tell(record, &config.format));
         Some(AccessLine { log: Rc::clone(&self.access_log), record })
     }

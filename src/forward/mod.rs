@@ -6,6 +6,7 @@ mod caller;
 mod deadlines;
 mod headers;
 mod outgoing;
+mod plain;
 mod rate;
 mod recall;
 mod reply;
@@ -37,6 +38,7 @@ pub use body::{BodyError, RequestBody};
 pub use caller::{Caller, Entry, Trust};
 pub use headers::client_identity::{ClientIdentityHeaders, TooLong};
 pub use headers::reserved_names;
+pub use plain::{Plain, PlainRequest};
 pub use reply::Answer;
 pub use watched::WatchedBody;
 

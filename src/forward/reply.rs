@@ -40,6 +40,8 @@ pub enum Answer {
     TooManyRequests,
     /// As many requests are under way as there may be.
     Overloaded,
+    /// Plain HTTP asked for a file of a challenge that is not there.
+    NoChallenge,
     /// The host is not one of the connection's site.
     Misdirected,
     /// The request's head is above the site's ceiling.
@@ -60,12 +62,13 @@ pub enum Answer {
 
 impl Answer {
     /// Every answer, for documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::BadRequest,
         Self::PlainHttp,
         Self::NotAllowed,
         Self::NotTrusted(Reason::Expired),
         Self::AmbiguousPath,
+        Self::NoChallenge,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::BodyTooLarge,
@@ -106,6 +109,7 @@ impl Answer {
                 "ambiguous-path",
                 "the request's path can be read in more than one way",
             ),
+            Self::NoChallenge => (S::NOT_FOUND, "no-challenge", "there is no such challenge"),
             Self::MethodNotAllowed => {
                 (S::METHOD_NOT_ALLOWED, "method-not-allowed", "this method is not forwarded")
             }

@@ -71,13 +71,17 @@ pub enum Reason {
     MadeWay,
     /// The client's address has as many connections as it may.
     TooManyConnections,
+    /// The listener takes PROXY headers, and the client is none of the balancers that may send them.
+    NotFromBalancer,
+    /// A balancer sent no PROXY header, or one that cannot be read.
+    BadProxyHeader,
     /// The client went away in the handshake.
     Closed,
 }
 
 impl Reason {
     /// Every reason, for documentation.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::NoCertificate,
         Self::UnknownCa,
         Self::MissingIntermediate,
@@ -106,6 +110,8 @@ impl Reason {
         Self::Timeout,
         Self::MadeWay,
         Self::TooManyConnections,
+        Self::NotFromBalancer,
+        Self::BadProxyHeader,
         Self::Closed,
     ];
 
@@ -140,6 +146,8 @@ impl Reason {
             Self::Timeout => "timeout",
             Self::MadeWay => "made-way",
             Self::TooManyConnections => "too-many-connections",
+            Self::NotFromBalancer => "not-from-balancer",
+            Self::BadProxyHeader => "bad-proxy-header",
             Self::Closed => "closed",
         }
     }

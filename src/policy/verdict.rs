@@ -157,6 +157,8 @@ fn is_about_the_certificate(reason: Reason) -> bool {
         | Reason::Timeout
         | Reason::MadeWay
         | Reason::TooManyConnections
+        | Reason::NotFromBalancer
+        | Reason::BadProxyHeader
         | Reason::Closed => false,
     }
 }

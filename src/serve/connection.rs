@@ -1,7 +1,6 @@
 //! The path of one connection, from the accepted socket until it speaks HTTP: ClientHello → site → handshake and
 //! verification, all under one deadline. What comes then is in `http`.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
-use crate::config;
+use crate::config::{self, ListenerKind};
 use crate::forward::Answer;
 use crate::generation::{Generation, Site};
 use crate::observe::{ConnectionFacts, RequestId};
@@ -19,31 +18,42 @@ use crate::policy::{LetIn, Reason, Refusal};
 use crate::tls::{self, Established, HelloFacts, HelloFailure};
 
 use super::client_io::written;
+use super::handshakes::Handshake;
+use super::introduction::introduce;
 use super::standing::Standing;
 use super::worker::Worker;
-use super::{http, linger};
+use super::{Arrival, http, linger, plain};
 
 /// Serves one connection to its end.
-pub(super) async fn serve(
-    worker: Rc<Worker>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    local: SocketAddr,
-) {
+pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, arrival: Arrival) {
     let began = Instant::now();
     // The epoch first: if a generation comes between the two, it is judged by once more.
     let epoch = worker.shared.epoch.load(Ordering::Acquire);
     let generation = worker.shared.generation.load_full();
     // A listener on all addresses does not know which of them the client came to.
-    let mut facts = ConnectionFacts::new(peer, stream.local_addr().unwrap_or(local));
+    let local = stream.local_addr().unwrap_or(arrival.local);
+    let mut facts = ConnectionFacts::new(arrival.peer, local);
     let limits = &generation.config.limits;
+    if let ListenerKind::Http(http) = &arrival.listener.kind {
+        return plain::serve(&worker, stream, &arrival, http, &generation, facts).await;
+    }
     let limit = limits.handshake_timeout;
     let handshake = worker.handshakes.begin(worker.share(limits.handshakes_max));
-    let verified = tokio::select! {
-        verified = timeout(limit, verify(&generation, stream, &mut facts)) => Some(verified),
-        () = handshake.makes_way() => None,
+    let handshake_here = worker.begin_at(&arrival.listener);
+    // For as long as the connection lasts.
+    let mut _places = None;
+    let verified = async {
+        let introduced = introduce(&mut stream, &arrival, &worker.shared, limits, &mut facts);
+        _places =
+            introduced.await.map_err(|refusal| Refused { refusal, stream: None, words: None })?;
+        verify(&generation, stream, &mut facts).await
     };
-    drop(handshake);
+    let verified = tokio::select! {
+        verified = timeout(limit, verified) => Some(verified),
+        () = handshake.makes_way() => None,
+        () = makes_way(handshake_here.as_ref()) => None,
+    };
+    drop((handshake, handshake_here));
     let refused = match verified {
         None => {
             let sentence = "was the oldest of too many handshakes, and did not end";
@@ -64,10 +74,10 @@ pub(super) async fn serve(
             if let Some(identity) = verdict.identity().filter(|_| !is_resumed) {
                 let (days, now) = (&generation.config.warnings.expiry_days, tls::unix_now());
                 let callers = &worker.shared.callers;
-                counters.changed(&callers.saw(days, &site.name(), identity, peer, now));
+                counters.changed(&callers.saw(days, &site.name(), identity, facts.peer, now));
             }
             let identity = verdict.identity().map_or("", |identity| identity.name());
-            debug!(%peer, site = site.number, identity, verify = %verdict, version, http2, is_resumed, "let in");
+            debug!(peer = %facts.peer, site = site.number, identity, verify = %verdict, version, http2, is_resumed, "let in");
             let standing = Standing::new(
                 Rc::clone(&worker),
                 facts,
@@ -91,6 +101,14 @@ pub(super) async fn serve(
         (Some(stream), Some(words)) => _ = linger::say(stream, words.as_bytes()).await,
         (Some(stream), None) => linger::close(stream).await,
         (None, _) => {}
+    }
+}
+
+/// Waits until a handshake has to make way, if it is under a ceiling.
+async fn makes_way(handshake: Option<&Handshake>) {
+    match handshake {
+        Some(handshake) => handshake.makes_way().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -178,6 +178,7 @@ fn caller(
         site,
         verdict,
         peer: facts.peer,
+        balancer: facts.balancer.clone(),
         upstreams: Rc::clone(&worker.upstreams),
         rates: Arc::clone(&worker.shared.rates),
         counters: worker.counters.site(&name),

@@ -23,6 +23,8 @@ mod mtls;
 mod partial_chain;
 mod pins;
 mod pkits;
+mod plain_http;
+mod proxy_protocol;
 mod refusals;
 mod reload;
 mod resumption;

@@ -142,6 +142,10 @@ fields! {
     ResponseBytes = "response_bytes",
     /// The client's address and port.
     Peer = "peer",
+    /// The balancer's address and port, where its word is taken for the client's (PROXY protocol).
+    Balancer = "balancer",
+    /// The balancer's name for the connection, likewise.
+    UniqueId = "unique_id",
     /// A short name of the verified client.
     Identity = "identity",
     /// What verification found.

@@ -22,6 +22,10 @@ use clients::SeenClients;
 /// counted together.
 const NAMES_MAX: usize = 1024;
 
+/// What requests in plain HTTP get; the last one stands for all that has no name here.
+pub const PLAIN_CODES: [&str; 5] =
+    ["redirect", "acme-challenge", "no-challenge", "misdirected-request", "bad-request"];
+
 /// The name of those further ones.
 const OTHER: &str = "other";
 
@@ -77,6 +81,8 @@ type Named<T> = Mutex<Vec<(Arc<str>, Arc<T>)>>;
 pub struct WorkerCounters {
     /// Connections that it was given.
     accepted: Counter,
+    /// Answers in plain HTTP, by code.
+    plain: [Counter; PLAIN_CODES.len()],
     sites: Named<SiteCounters>,
     endpoints: Named<EndpointCounters>,
     clients: SeenClients,
@@ -102,6 +108,16 @@ impl Metrics {
     /// Connections that were accepted.
     pub fn accepted(&self) -> u64 {
         self.workers.iter().map(|worker| worker.accepted.total()).sum()
+    }
+
+    /// Answers in plain HTTP, each with its code.
+    pub fn plain(&self) -> [(&'static str, u64); PLAIN_CODES.len()] {
+        let mut at = 0;
+        PLAIN_CODES.map(|code| {
+            let count = self.workers.iter().map(|worker| worker.plain[at].total()).sum();
+            at += 1;
+            (code, count)
+        })
     }
 
     /// The sites that were asked for, by their first names.
