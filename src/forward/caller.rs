@@ -88,6 +88,8 @@ pub enum Entry {
     Fine,
     /// Its caller is not trusted any more.
     Lost(Reason),
+    /// Its caller never was, and is told so.
+    TurnedAway(Reason),
     /// There are as many requests under way as there may be.
     Overloaded,
 }

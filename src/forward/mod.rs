@@ -72,6 +72,10 @@ pub async fn exchange(
             let cause = format!("the connection is not trusted any more: {reason}");
             Err(Denied::new(Answer::NotTrusted(reason), cause))
         }
+        Entry::TurnedAway(reason) => {
+            let cause = format!("the client was refused in the handshake: {reason}");
+            Err(Denied::new(Answer::Refused(reason), cause))
+        }
         Entry::Overloaded => {
             let cause = "as many requests are under way as `requests_max` allows";
             Err(Denied {

@@ -22,6 +22,8 @@ pub enum Answer {
     PlainHttp,
     /// Verified, but not admitted.
     NotAllowed,
+    /// Refused in the handshake, where the site answers instead of sending an alert.
+    Refused(Reason),
     /// Let in when the connection began, and not trusted any more.
     NotTrusted(Reason),
     /// A path that servers read in different ways, where routes depend on it.
@@ -62,11 +64,12 @@ pub enum Answer {
 
 impl Answer {
     /// Every answer, for documentation.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::BadRequest,
         Self::PlainHttp,
         Self::NotAllowed,
         Self::NotTrusted(Reason::Expired),
+        Self::Refused(Reason::Expired),
         Self::AmbiguousPath,
         Self::NoChallenge,
         Self::MethodNotAllowed,
@@ -104,6 +107,7 @@ impl Answer {
             Self::NotTrusted(_) => {
                 (S::FORBIDDEN, "not-trusted", "this client is not trusted any more")
             }
+            Self::Refused(_) => (S::FORBIDDEN, "refused", "this client is not let in"),
             Self::AmbiguousPath => (
                 S::BAD_REQUEST,
                 "ambiguous-path",
@@ -184,6 +188,7 @@ impl Answer {
             self,
             Self::BadRequest
                 | Self::NotTrusted(_)
+                | Self::Refused(_)
                 | Self::MethodNotAllowed
                 | Self::RequestTimeout
                 | Self::BodyTooLarge
@@ -197,7 +202,7 @@ impl Answer {
     pub fn body(self, id: RequestId) -> String {
         let (_, code, message) = self.parts();
         let reason = match self {
-            Self::NotTrusted(reason) => format!("\"reason\":\"{reason}\","),
+            Self::NotTrusted(reason) | Self::Refused(reason) => format!("\"reason\":\"{reason}\","),
             _ => String::new(),
         };
         // Codes, sentences and ids hold nothing that JSON would escape.
@@ -215,7 +220,7 @@ impl Answer {
             Piece::Code => code.into(),
             Piece::Message => message.into(),
             Piece::Reason => match self {
-                Self::NotTrusted(reason) => reason.to_string().into(),
+                Self::NotTrusted(reason) | Self::Refused(reason) => reason.to_string().into(),
                 _ => "".into(),
             },
             // The configuration lets no other into such a text.

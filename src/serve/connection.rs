@@ -15,7 +15,7 @@ use crate::forward::Answer;
 use crate::generation::{Generation, Site};
 use crate::observe::{ConnectionFacts, RequestId};
 use crate::policy::{LetIn, Reason, Refusal};
-use crate::tls::{self, Established, HelloFacts, HelloFailure};
+use crate::tls::{self, Arrived, Established, HelloFacts, HelloFailure};
 
 use super::client_io::written;
 use super::handshakes::Handshake;
@@ -62,6 +62,20 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, arrival: Ar
         }
         Some(Ok(Ok((site, established)))) => {
             let Established { stream, client, http2, is_resumed, version, group } = established;
+            let client = match client {
+                Arrived::LetIn(client) => client,
+                Arrived::TurnedAway(verdict, refusal) => {
+                    let (told, reason) =
+                        (generation.config.log.refusals_per_minute, refusal.reason);
+                    let refusals = &worker.shared.refusals;
+                    refusals.report(told, tls::unix_now(), facts.clone(), refusal, false);
+                    let owner = Rc::clone(&worker);
+                    let of_site = Arc::clone(&site);
+                    let standing = Standing::new(owner, facts, epoch, generation, of_site, verdict);
+                    let (standing, waited) = (standing.turned_away(reason), began.elapsed());
+                    return http::serve(worker, standing, &site, stream, http2, waited).await;
+                }
+            };
             let counters = worker.counters.site(&site.name());
             counters.shaken(version, group.as_deref(), is_resumed);
             let shaken = began.elapsed();

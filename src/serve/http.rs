@@ -81,6 +81,7 @@ fn service(
         let is_last = lost.is_some() || most.is_some_and(|most| activity.requests() >= most);
         let most = caller.generation.config.limits.requests_max.map(|most| worker.share(most));
         let (entry, running) = match lost {
+            Some(reason) if standing.is_turned_away() => (Entry::TurnedAway(reason), None),
             Some(reason) => (Entry::Lost(reason), None),
             None if most.is_some_and(|most| worker.requests.get() >= most) => {
                 (Entry::Overloaded, None)
@@ -200,6 +201,7 @@ async fn drive(
     site: &config::Site,
 ) -> hyper::Result<()> {
     let timeouts = &site.timeouts;
+    let began = Instant::now();
     let most = site.limits.requests_per_connection_max;
     let mut connection = pin!(connection);
     let entry = worker.roster.entry();
@@ -225,6 +227,10 @@ async fn drive(
                 // Told to leave; it has a while to do so.
                 (Some((_, Expiry::Idle)), Some(since)) => {
                     Some((since + timeouts.header_timeout, Expiry::Idle))
+                }
+                // Nobody knows who it is, so it holds no place for longer than it takes to ask.
+                (Some((at, Expiry::Idle)), None) if standing.is_turned_away() => {
+                    Some((at.min(began + timeouts.header_timeout), Expiry::Idle))
                 }
                 (deadline, _) => deadline,
             };
@@ -284,8 +290,10 @@ fn look_last(
 /// Whether a connection must not begin anything new.
 fn is_to_end(worker: &Worker, standing: &Standing, activity: &Activity, most: Option<u64>) -> bool {
     if !standing.holds() {
-        // A request that has begun to arrive gets an answer that says why.
-        return !activity.is_reading_head();
+        // A request that has begun to arrive gets an answer that says why. Who was refused in the handshake has not
+        // been told yet, and is before it asks.
+        let is_told = !standing.is_turned_away() || activity.requests() > 0;
+        return is_told && !activity.is_reading_head();
     }
     // When the gateway drains, HTTP/2's GOAWAY loses no request. An HTTP/1.1 connection is left to ask once more, or
     // to end what it began to ask: the answer says `Connection: close`, and ends it. One whose answer began before

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -70,8 +71,7 @@ pub(super) async fn serve(
     };
     drop(place);
     match ended {
-        Ok((Some(stream), _places)) => linger::close(stream).await,
-        Ok((None, _)) => {}
+        Ok((stream, _places)) => linger::close(stream).await,
         Err(refusal) => {
             let told = generation.config.log.refusals_per_minute;
             worker.shared.refusals.report(told, unix_now(), facts.into_inner(), refusal, false);
@@ -79,20 +79,20 @@ pub(super) async fn serve(
     }
 }
 
-/// Answers one request; the stream, unless it broke.
+/// Answers one request; the stream, to be closed.
 async fn answer_one(
     worker: &Worker,
     plain: Plain<'_>,
     stream: TcpStream,
     facts: &RefCell<ConnectionFacts>,
-) -> Option<TcpStream> {
+) -> TcpStream {
     let service = service_fn(async |request: Request<Incoming>| {
         let (response, told) = plain.answer(&request).await;
         worker.counters.plain_answered(told.code());
         plain.tell(&request, response.status(), &told, &facts.borrow(), &worker.access_log);
         Ok::<_, Infallible>(response.map(Full::<Bytes>::new))
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // All of it has a deadline already.
         .header_read_timeout(None)
@@ -100,11 +100,9 @@ async fn answer_one(
         .max_headers(HEADER_COUNT_MAX)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    match connection.without_shutdown().await {
-        Ok(parts) => Some(parts.io.into_inner()),
-        Err(error) => {
-            debug!(%error, "a connection of plain HTTP broke");
-            None
-        }
+    if let Err(error) = poll_fn(|cx| connection.poll_without_shutdown(cx)).await {
+        debug!(%error, "a connection of plain HTTP broke");
     }
+    // What could not be read was answered, too.
+    connection.into_parts().io.into_inner()
 }

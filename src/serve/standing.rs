@@ -59,6 +59,8 @@ pub(super) struct Standing {
     expires: Cell<Option<Instant>>,
     /// Why it is lost.
     lost: Cell<Option<Reason>>,
+    /// Whether there never was any: the client was refused, and is told so by an answer.
+    is_turned_away: bool,
 }
 
 impl Standing {
@@ -82,7 +84,21 @@ impl Standing {
             valid_until: Cell::new(valid_until),
             expires: Cell::new(expiry(valid_until)),
             lost: Cell::new(None),
+            is_turned_away: false,
         }
+    }
+
+    /// Of a connection whose client was refused for this reason; every request of it is told so.
+    pub(super) fn turned_away(self, reason: Reason) -> Self {
+        // For good: nobody judges again what is lost.
+        self.lost.set(Some(reason));
+        self.expires.set(None);
+        Self { is_turned_away: true, ..self }
+    }
+
+    /// Whether there never was any, and the client is to be told so.
+    pub(super) fn is_turned_away(&self) -> bool {
+        self.is_turned_away
     }
 
     /// Whether the connection may go on.

@@ -12,17 +12,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::StartHandshake;
 
-use crate::config::TlsVersion;
-use crate::policy::{LetIn, Reason, Refusal};
+use crate::config::{Refused, TlsVersion};
+use crate::policy::{LetIn, Reason, Refusal, Verdict};
 
 use super::client_hello::HelloFacts;
+use super::client_stream::ClientStream;
 use super::handshake_failure::refusal_of;
 use super::iana;
 use super::server_config::SiteTls;
 use super::verifier::{Finding, OUTCOME};
 
 /// A client's stream after the handshake.
-pub type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
+pub type TlsStream = tokio_rustls::server::TlsStream<ClientStream>;
 
 /// A ClientHello: enough to choose a site, nothing answered yet.
 pub struct ClientHello {
@@ -34,8 +35,8 @@ pub struct ClientHello {
 pub struct Established {
     /// The encrypted stream.
     pub stream: TlsStream,
-    /// Whom the client proved to be, or why it is let in unverified.
-    pub client: LetIn,
+    /// Whether the client is let in.
+    pub client: Arrived,
     /// Whether HTTP/2 was agreed on.
     pub http2: bool,
     /// Whether the client resumed a session.
@@ -44,6 +45,14 @@ pub struct Established {
     pub version: &'static str,
     /// The group of the key exchange, as log lines show it; a session of TLS 1.2 that is resumed has none.
     pub group: Option<String>,
+}
+
+/// A client behind its handshake.
+pub enum Arrived {
+    /// Whom it proved to be, or why it is let in unverified.
+    LetIn(LetIn),
+    /// It is refused, and is to be told so by an answer.
+    TurnedAway(Verdict, Refusal),
 }
 
 /// Why there is no ClientHello.
@@ -148,12 +157,15 @@ impl ClientHello {
     /// Goes through with the handshake under a site's configuration.
     ///
     /// # Errors
-    /// The refusal, and the stream on which the alert was sent.
+    /// The refusal, and the stream on which the alert was sent; none if the client is dropped without a word.
     pub async fn handshake(
         self,
         stream: TcpStream,
         site: &SiteTls,
     ) -> Result<Established, (Refusal, Option<TcpStream>)> {
+        let drops = site.refused() == Refused::Drop;
+        let stream = ClientStream::new(stream, drops);
+        let last_word = |stream: ClientStream| (!drops).then(|| stream.into_tcp());
         let start = StartHandshake::from_parts(self.accepted, stream);
         let handshake = start.into_stream(Arc::clone(&site.config)).into_fallible();
         let (result, finding) = OUTCOME
@@ -163,18 +175,25 @@ impl ClientHello {
             })
             .await;
         match (result, finding) {
-            (Ok(stream), finding) => {
+            (Ok(mut stream), finding) => {
+                stream.get_mut().0.pass();
                 // A resumed session skips the verifier, and a client without a certificate never meets it.
                 // Both are judged here instead, before a byte of the first request is read. An outcome that
                 // is a refusal counts as one unless the site's mode passes over it.
                 let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                let presented = chain.len();
                 match site.judge_certificates(finding.map(|finding| finding.outcome), chain) {
-                    Ok(client) => Ok(established(stream, client)),
-                    Err(refusal) => Err((refusal, Some(stream.into_inner().0))),
+                    Ok(client) => Ok(established(stream, Arrived::LetIn(client))),
+                    Err(refusal) => match site.turned_away(&refusal, presented) {
+                        Some(verdict) => {
+                            Ok(established(stream, Arrived::TurnedAway(verdict, refusal)))
+                        }
+                        None => Err((refusal, last_word(stream.into_inner().0))),
+                    },
                 }
             }
             (Err((_, stream)), Some(Finding { outcome: Err(refusal), goes_on: false })) => {
-                Err((refusal, Some(stream)))
+                Err((refusal, last_word(stream)))
             }
             (Err((error, stream)), finding) => {
                 let outcome = finding.map(|finding| finding.outcome);
@@ -183,13 +202,13 @@ impl ClientHello {
                     Some(error) => refusal_of(error, &self.facts, site.version_min, outcome),
                     None => Refusal::new(Reason::Closed, closed_sentence(&error)),
                 };
-                Err((refusal, Some(stream)))
+                Err((refusal, last_word(stream)))
             }
         }
     }
 }
 
-fn established(stream: TlsStream, client: LetIn) -> Established {
+fn established(stream: TlsStream, client: Arrived) -> Established {
     let connection = stream.get_ref().1;
     let http2 = connection.alpn_protocol() == Some(b"h2");
     let is_resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);

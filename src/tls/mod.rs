@@ -7,6 +7,7 @@ mod alert;
 mod algorithms;
 pub mod client;
 mod client_hello;
+mod client_stream;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod handshake_failure;
@@ -19,10 +20,11 @@ mod verdicts;
 mod verifier;
 
 pub use acceptor::{
-    ClientHello, Established, HelloFailure, TlsStream, read_client_hello,
+    Arrived, ClientHello, Established, HelloFailure, TlsStream, read_client_hello,
     refuse_unknown_server_name,
 };
 pub use client_hello::HelloFacts;
+pub use client_stream::ClientStream;
 pub use server_config::SiteTls;
 pub use verifier::{Admission, ClientVerifier};
 

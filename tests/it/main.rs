@@ -36,5 +36,6 @@ mod smuggling;
 mod spread;
 mod streaming;
 mod support;
+mod turned_away;
 mod upstream_failures;
 mod upstreams;
