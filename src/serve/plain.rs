@@ -86,11 +86,14 @@ async fn answer_one(
     stream: TcpStream,
     facts: &RefCell<ConnectionFacts>,
 ) -> TcpStream {
-    let service = service_fn(async |request: Request<Incoming>| {
-        let (response, told) = plain.answer(&request).await;
-        worker.counters.plain_answered(told.code());
-        plain.tell(&request, response.status(), &told, &facts.borrow(), &worker.access_log);
-        Ok::<_, Infallible>(response.map(Full::<Bytes>::new))
+    let service = service_fn(|request: Request<Incoming>| {
+        // Boxed for the library, which wants to move it.
+        Box::pin(async move {
+            let (response, told) = plain.answer(&request).await;
+            worker.counters.plain_answered(told.code());
+            plain.tell(&request, response.status(), &told, &facts.borrow(), &worker.access_log);
+            Ok::<_, Infallible>(response.map(Full::<Bytes>::new))
+        })
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
