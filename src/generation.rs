@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{self, Config, Faulty, ListenerKind, Report};
+use crate::config::{self, Config, Faulty, Report};
 use crate::identity::Claims;
 use crate::local_socket;
 use crate::observe::{access, logging};
@@ -185,14 +185,10 @@ impl Generation {
 
 /// Warns of folders of challenges that are none: whoever asks for a certificate would fail, weeks from now.
 fn check_challenges(config: &Config, report: &mut Report) {
-    let folders = config.listeners.iter().filter_map(|listener| match &listener.kind {
-        ListenerKind::Http(http) => http.acme_challenges.as_ref(),
-        ListenerKind::Https => None,
-    });
-    for folder in folders.filter(|folder| !folder.value.is_dir()) {
+    for folder in config.challenge_folders().filter(|folder| !folder.value.is_dir()) {
         report
             .warning(&folder.span, format!("`{}` is no folder", folder.value.display()))
-            .why("every challenge of a CA would be answered with 404")
+            .why("no challenge of a CA could be answered")
             .fix("make it, and let your ACME client put its files there");
     }
 }

@@ -81,6 +81,7 @@ pub const KEYS: &[Key] = &[
     Key { table: "site", name: "client_ca", unset: Required(r#""ca/TencentQQAuthCA.crt""#) },
     Key { table: "site", name: "upstream", unset: Required(r#""http://127.0.0.1:8080""#) },
     Key { table: "site", name: "allow_plaintext_upstream", unset: Default("false") },
+    Key { table: "site", name: "acme_tls_certificates", unset: Optional(r#""/var/lib/dehydrated/alpn-certs""#) },
     Key { table: "site", name: "encoded_slashes", unset: Default(r#""refuse""#) },
 
     Key { table: "site.client", name: "mode", unset: Default(r#""require""#) },

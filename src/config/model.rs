@@ -54,6 +54,17 @@ pub struct Config {
     pub sites: Vec<Site>,
 }
 
+impl Config {
+    /// The folders in which answers to the challenges of CAs are looked for, whenever one asks.
+    pub fn challenge_folders(&self) -> impl Iterator<Item = &Located<PathBuf>> {
+        let plain = self.listeners.iter().filter_map(|listener| match &listener.kind {
+            ListenerKind::Http(http) => http.acme_challenges.as_ref(),
+            ListenerKind::Https => None,
+        });
+        plain.chain(self.sites.iter().filter_map(|site| site.acme_tls_certificates.as_ref()))
+    }
+}
+
 /// `[runtime]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runtime {
@@ -152,6 +163,8 @@ pub struct Site {
     pub private_key: Located<PathBuf>,
     /// The passphrase that opens it, if it is encrypted: the one line of this file.
     pub private_key_passphrase_file: Option<Located<PathBuf>>,
+    /// The folder of the certificates that answer challenges of `acme-tls/1` (RFC 8737), if there is one.
+    pub acme_tls_certificates: Option<Located<PathBuf>>,
     /// PEM bundles or DER files with the CAs that client certificates must chain to; empty if `client` pins
     /// keys instead.
     pub client_ca: Vec<Located<PathBuf>>,

@@ -7,14 +7,16 @@ use std::sync::atomic::Ordering;
 
 use ::http::Version;
 use tokio::net::TcpStream;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::config::{self, ListenerKind};
 use crate::forward::Answer;
 use crate::generation::{Generation, Site};
 use crate::observe::{ConnectionFacts, RequestId};
 use crate::policy::{LetIn, Reason, Refusal};
+use crate::tls::material::Challenge;
 use crate::tls::{self, Arrived, Established, HelloFacts, HelloFailure};
 
 use super::client_io::written;
@@ -46,7 +48,7 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, arrival: Ar
         let introduced = introduce(&mut stream, &arrival, &worker.shared, limits, &mut facts);
         _places =
             introduced.await.map_err(|refusal| Refused { refusal, stream: None, words: None })?;
-        verify(&generation, stream, &mut facts).await
+        verify(&worker, &generation, stream, &mut facts).await
     };
     let verified = tokio::select! {
         verified = timeout(limit, verified) => Some(verified),
@@ -60,7 +62,9 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, arrival: Ar
             let refusal = Refusal::new(Reason::MadeWay, sentence);
             Refused { refusal, stream: None, words: None }
         }
-        Some(Ok(Ok((site, established)))) => {
+        // A CA has seen the certificate of its challenge, and there is nothing else for it here.
+        Some(Ok(Ok(None))) => return,
+        Some(Ok(Ok(Some((site, established))))) => {
             let Established { stream, client, http2, is_resumed, version, group } = established;
             let client = match client {
                 Arrived::LetIn(client) => client,
@@ -136,10 +140,11 @@ struct Refused {
 
 /// ClientHello, site, handshake.
 async fn verify(
+    worker: &Worker,
     generation: &Generation,
     mut stream: TcpStream,
     facts: &mut ConnectionFacts,
-) -> Result<(Arc<Site>, Established), Refused> {
+) -> Result<Option<(Arc<Site>, Established)>, Refused> {
     let hello = match tls::read_client_hello(&mut stream).await {
         Ok(hello) => hello,
         Err(HelloFailure::PlainHttp) => {
@@ -163,10 +168,32 @@ async fn verify(
         let refusal = tls::refuse_unknown_server_name(&mut stream, name).await;
         return Err(Refused { refusal, stream: Some(stream), words: None });
     };
+    if hello.is_challenge()
+        && let Some(certificate) = challenge(worker, site, facts.server_name.as_deref()).await
+    {
+        return match hello.answer_challenge(stream, certificate).await {
+            Ok(stream) => {
+                info!(peer = %facts.peer, site = site.name(), "answered a challenge of acme-tls/1");
+                linger::close(stream).await;
+                Ok(None)
+            }
+            Err((refusal, stream)) => Err(Refused { refusal, stream, words: None }),
+        };
+    }
     match hello.handshake(stream, &site.tls).await {
-        Ok(established) => Ok((Arc::clone(site), established)),
+        Ok(established) => Ok(Some((Arc::clone(site), established))),
         Err((refusal, stream)) => Err(Refused { refusal, stream, words: None }),
     }
+}
+
+/// The certificate of a challenge for a name, if the site has a folder of them and one is there now.
+async fn challenge(worker: &Worker, site: &Site, name: Option<&str>) -> Option<Challenge> {
+    let (folder, name) = (site.config.acme_tls_certificates.as_ref()?, name?.to_owned());
+    let folder = folder.value.clone();
+    // Closed never.
+    let _read = worker.challenge_reads.acquire().await.ok()?;
+    // On a thread of its own: disks may be slow, and the handshakes of others must not wait for them.
+    spawn_blocking(move || Challenge::load(&folder, &name)).await.ok()?
 }
 
 /// Notes what a client offered.

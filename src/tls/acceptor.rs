@@ -6,7 +6,9 @@ use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 
-use rustls::server::{Accepted, Acceptor};
+use rustls::server::{Accepted, Acceptor, NoServerSessionStorage, ServerConfig};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::{TLS12, TLS13};
 use rustls::{Error, HandshakeKind, PeerIncompatible, ProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,7 +21,8 @@ use super::client_hello::HelloFacts;
 use super::client_stream::ClientStream;
 use super::handshake_failure::refusal_of;
 use super::iana;
-use super::server_config::SiteTls;
+use super::material::Challenge;
+use super::server_config::{SiteTls, provider};
 use super::verifier::{Finding, OUTCOME};
 
 /// A client's stream after the handshake.
@@ -154,6 +157,47 @@ impl ClientHello {
         &self.facts
     }
 
+    /// Whether it is a CA that asks for the certificate of a challenge, and for nothing else (RFC 8737 section 3).
+    pub fn is_challenge(&self) -> bool {
+        let alpn = self.accepted.client_hello().alpn();
+        alpn.is_some_and(|alpn| alpn.eq([ACME_TLS.as_slice()]))
+    }
+
+    /// Shows a CA the certificate of its challenge. Nobody is asked for a certificate, no session is begun, and what
+    /// is agreed on leads to no site: the connection has no further use.
+    ///
+    /// # Errors
+    /// The refusal, and the stream on which the alert was sent.
+    pub async fn answer_challenge(
+        self,
+        stream: TcpStream,
+        challenge: Challenge,
+    ) -> Result<TcpStream, (Refusal, Option<TcpStream>)> {
+        let config = match challenge_config(challenge.0) {
+            Ok(config) => Arc::new(config),
+            Err(error) => {
+                let sentence = format!("asked for a challenge, which cannot be answered: {error}");
+                return Err((Refusal::new(Reason::TlsFailure, sentence), Some(stream)));
+            }
+        };
+        let start = StartHandshake::from_parts(self.accepted, stream);
+        match start.into_stream(config).into_fallible().await {
+            Ok(mut stream) => {
+                // The CA may be gone: it has seen what it wanted.
+                let _ = stream.shutdown().await;
+                Ok(stream.into_inner().0)
+            }
+            Err((error, stream)) => {
+                let refusal = match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>())
+                {
+                    Some(error) => refusal_of(error, &self.facts, TlsVersion::V1_2, None),
+                    None => Refusal::new(Reason::Closed, closed_sentence(&error)),
+                };
+                Err((refusal, Some(stream)))
+            }
+        }
+    }
+
     /// Goes through with the handshake under a site's configuration.
     ///
     /// # Errors
@@ -206,6 +250,22 @@ impl ClientHello {
             }
         }
     }
+}
+
+/// The protocol of a challenge.
+const ACME_TLS: &[u8; 10] = b"acme-tls/1";
+
+/// A configuration that serves one handshake and holds nothing of any site.
+fn challenge_config(certificate: CertifiedKey) -> Result<ServerConfig, Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certificate)));
+    config.alpn_protocols = vec![ACME_TLS.to_vec()];
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    Ok(config)
 }
 
 fn established(stream: TlsStream, client: Arrived) -> Established {

@@ -7,6 +7,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "nobody reaches into a test")]
 
 mod access_log;
+mod acme_tls;
 mod admin;
 mod ceilings;
 mod continuous;

@@ -15,6 +15,7 @@ mod app;
 mod curl;
 mod gateway;
 mod guides;
+mod haproxy;
 mod keys;
 mod legacy;
 mod material;

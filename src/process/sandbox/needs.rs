@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::config::{AccessTarget, Config, ListenerKind};
+use crate::config::{AccessTarget, Config};
 
 /// What a place is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,13 +81,8 @@ impl Needs {
         for folder in sockets.filter_map(|socket| socket.value.parent()) {
             needs.add(folder, Use::Listen);
         }
-        for listener in &config.listeners {
-            // Read anew for every request, and perhaps made only when a CA asks for the first time.
-            if let ListenerKind::Http(http) = &listener.kind
-                && let Some(folder) = &http.acme_challenges
-            {
-                needs.reach(&folder.value, Use::Read);
-            }
+        for folder in config.challenge_folders() {
+            needs.reach(&folder.value, Use::Read);
         }
         if let AccessTarget::File(log) = &config.access_log.target.value {
             needs.write(log);
