@@ -168,7 +168,7 @@ fields! {
 
 impl AccessField {
     /// Those of a line in JSON and in text, in their order; the others are for patterns alone.
-    pub const DOCUMENTED: &[Self] = Self::ALL.split_at(19).0;
+    pub const DOCUMENTED: &[Self] = Self::ALL.split_at(21).0;
 
     /// The field of this name.
     pub fn named(name: &str) -> Option<Self> {

@@ -155,10 +155,8 @@ fn borrowed(text: &str) -> Value<'_> {
     Value::Text(Cow::Borrowed(text.as_bytes()))
 }
 
-/// Missing where no balancer says anything.
 fn of_balancer(record: &Record, text: impl Fn(&Balancer) -> &str) -> Value<'_> {
-    let text = record.balancer.as_deref().map(text).filter(|text| !text.is_empty());
-    text.map_or(Value::Missing, borrowed)
+    borrowed(record.balancer.as_deref().map_or("", text))
 }
 
 fn of_header(value: Option<&[u8]>) -> Value<'_> {
