@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::symlink;
 
-use crate::admin::soon;
+use crate::admin::{look, soon};
 use crate::support::PATIENCE;
 use crate::support::events;
 use crate::support::gateway::{Gateway, Setup};
@@ -182,7 +182,11 @@ fn challenges_are_files_of_one_folder() {
 #[test]
 fn requests_in_plain_http_are_told_and_have_a_deadline() {
     let app = Upstream::answering(OK);
-    let gateway = setup(&app).process_tables("[limits]\nhandshake_timeout = \"300ms\"").start();
+    let gateway = setup(&app)
+        .process_tables(
+            "[limits]\nhandshake_timeout = \"300ms\"\n[admin]\naddress = \"127.0.0.1:0\"",
+        )
+        .start();
     let mark = events::mark();
     let mut stream = open(&gateway);
     let own = stream.local_addr().unwrap();
@@ -192,6 +196,11 @@ fn requests_in_plain_http_are_told_and_have_a_deadline() {
     assert_eq!((line.field("status"), line.field("code")), ("308", "redirect"));
     assert_eq!((line.field("site"), line.field("verify")), ("a.example", "NONE"));
     assert_eq!(answer.one("x-request-id"), Some(line.field("request_id")));
+    let counted = look(&gateway, "/metrics");
+    let of = |code: &str| {
+        counted.metric(&format!("mtls_gateway_plain_http_requests_total{{code=\"{code}\"}}"))
+    };
+    assert_eq!((of("redirect"), of("no-challenge")), (1.0, 0.0));
     for slow in ["", "GET / HTTP/1.1\r\nHost: a.exa"] {
         let mark = events::mark();
         let mut stream = open(&gateway);

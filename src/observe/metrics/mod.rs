@@ -23,8 +23,15 @@ use clients::SeenClients;
 const NAMES_MAX: usize = 1024;
 
 /// What requests in plain HTTP get; the last one stands for all that has no name here.
-pub const PLAIN_CODES: [&str; 5] =
-    ["redirect", "acme-challenge", "no-challenge", "misdirected-request", "bad-request"];
+pub const PLAIN_CODES: [&str; 7] = [
+    "redirect",
+    "acme-challenge",
+    "no-challenge",
+    "misdirected-request",
+    "method-not-allowed",
+    "expectation-failed",
+    "bad-request",
+];
 
 /// The name of those further ones.
 const OTHER: &str = "other";
