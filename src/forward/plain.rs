@@ -49,6 +49,8 @@ pub struct PlainRequest {
     began: Instant,
     code: &'static str,
     site: Option<String>,
+    /// Why there is no answer to a challenge, for the log.
+    cause: String,
 }
 
 impl PlainRequest {
@@ -62,7 +64,7 @@ impl Plain<'_> {
     /// Answers a request whose connection closes afterwards. Its body is never read.
     pub async fn answer<B>(&self, request: &Request<B>) -> (Response<Bytes>, PlainRequest) {
         let (id, began) = (RequestId::random(), Instant::now());
-        let mut told = PlainRequest { id, began, code: "", site: None };
+        let mut told = PlainRequest { id, began, code: "", site: None, cause: String::new() };
         let mut response = match self.reply(request, &mut told).await {
             Ok(response) => response,
             Err(answer) => {
@@ -89,7 +91,11 @@ impl Plain<'_> {
         {
             // Whatever the host: a CA may ask for a name before there is a site of it.
             told.code = "acme-challenge";
-            return challenge(folder.value.clone(), token, self.reads).await;
+            let read = challenge(folder.value.clone(), token, self.reads).await;
+            return read.map_err(|error| {
+                told.cause = format!("the file of the challenge cannot be read: {error}");
+                Answer::NoChallenge
+            });
         }
         // Nobody is sent where no site of ours is.
         site.ok_or(Answer::Misdirected)?;
@@ -137,26 +143,22 @@ impl Plain<'_> {
         record.balancer.clone_from(&facts.balancer);
         (record.at, record.total) = (SystemTime::now(), told.began.elapsed());
         (record.status, record.outcome, record.code) = (status.as_u16(), "answered", told.code);
+        record.set_cause(&told.cause);
         log.send(Box::new(record));
     }
 }
 
 /// The file of a challenge. Its name cannot lead anywhere but into the folder.
-async fn challenge(
-    folder: PathBuf,
-    token: &str,
-    reads: &Semaphore,
-) -> Result<Response<Bytes>, Answer> {
+async fn challenge(folder: PathBuf, token: &str, reads: &Semaphore) -> io::Result<Response<Bytes>> {
     let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if !(1..=TOKEN_BYTES_MAX).contains(&token.len()) || !token.bytes().all(is_base64url) {
-        return Err(Answer::NoChallenge);
+        return Err(io::Error::other("it is no name of a challenge"));
     }
     let path = folder.join(token);
-    // Closed never; and a file that cannot be read is none.
-    let _read = reads.acquire().await.map_err(|_| Answer::NoChallenge)?;
+    // Closed never.
+    let _read = reads.acquire().await.map_err(io::Error::other)?;
     // On a thread of its own: disks may be slow, and requests of others must not wait for them.
-    let read = spawn_blocking(move || read(&path)).await;
-    let content = read.ok().and_then(Result::ok).ok_or(Answer::NoChallenge)?;
+    let content = spawn_blocking(move || read(&path)).await.map_err(io::Error::other)??;
     let mut response = Response::new(Bytes::from(content));
     let kind = HeaderValue::from_static("application/octet-stream");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -302,7 +302,14 @@ fn not_tls(bytes: &[u8]) -> HelloFailure {
     }
     let seen = bytes[..bytes.len().min(16)].escape_ascii();
     let sentence = format!("did not speak TLS: its first bytes were `{seen}`");
-    HelloFailure::Refused(Refusal::new(Reason::NotTls, sentence), Box::default())
+    let mut refusal = Refusal::new(Reason::NotTls, sentence);
+    if bytes.starts_with(b"PROXY ") || bytes.starts_with(b"\r\n\r\n\0\r\nQUIT\n") {
+        refusal = refusal.advising(
+            "this is the PROXY protocol: name the balancer in `proxy_protocol_from` of this `[[listener]]`, or \
+             have it send none",
+        );
+    }
+    HelloFailure::Refused(refusal, Box::default())
 }
 
 fn closed(how: &str) -> HelloFailure {

@@ -196,11 +196,19 @@ fn requests_in_plain_http_are_told_and_have_a_deadline() {
     assert_eq!((line.field("status"), line.field("code")), ("308", "redirect"));
     assert_eq!((line.field("site"), line.field("verify")), ("a.example", "NONE"));
     assert_eq!(answer.one("x-request-id"), Some(line.field("request_id")));
+    let mark = events::mark();
+    let mut stream = open(&gateway);
+    let own = stream.local_addr().unwrap();
+    let none = "GET /.well-known/acme-challenge/none HTTP/1.1\r\nHost: a.example\r\n\r\n";
+    stream.write_all(none.as_bytes()).unwrap();
+    let line = events::wait_for("access", own, mark);
+    assert_eq!(line.field("code"), "no-challenge");
+    assert!(line.field("cause").contains("No such file"), "{line:?}");
     let counted = look(&gateway, "/metrics");
     let of = |code: &str| {
         counted.metric(&format!("mtls_gateway_plain_http_requests_total{{code=\"{code}\"}}"))
     };
-    assert_eq!((of("redirect"), of("no-challenge")), (1.0, 0.0));
+    assert_eq!((of("redirect"), of("no-challenge")), (1.0, 1.0));
     for slow in ["", "GET / HTTP/1.1\r\nHost: a.exa"] {
         let mark = events::mark();
         let mut stream = open(&gateway);

@@ -130,7 +130,9 @@ fn what_is_no_header_is_refused() {
     let mut client = through(&plain, line("192.0.2.7:50006"), "127.0.0.1:1").open();
     client.local = client.tcp().local_addr().unwrap();
     assert!(client.handshake().is_err());
-    assert_eq!(client.event("refusal").field("reason"), "not-tls");
+    let refusal = client.event("refusal");
+    assert_eq!(refusal.field("reason"), "not-tls");
+    assert!(refusal.field("advice").contains("`proxy_protocol_from`"));
 }
 
 #[test]
