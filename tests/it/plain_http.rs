@@ -180,13 +180,9 @@ fn challenges_are_files_of_one_folder() {
 }
 
 #[test]
-fn requests_in_plain_http_are_told_and_have_a_deadline() {
+fn requests_in_plain_http_are_told_and_counted() {
     let app = Upstream::answering(OK);
-    let gateway = setup(&app)
-        .process_tables(
-            "[limits]\nhandshake_timeout = \"300ms\"\n[admin]\naddress = \"127.0.0.1:0\"",
-        )
-        .start();
+    let gateway = setup(&app).process_tables("[admin]\naddress = \"127.0.0.1:0\"").start();
     let mark = events::mark();
     let mut stream = open(&gateway);
     let own = stream.local_addr().unwrap();
@@ -209,6 +205,12 @@ fn requests_in_plain_http_are_told_and_have_a_deadline() {
         counted.metric(&format!("mtls_gateway_plain_http_requests_total{{code=\"{code}\"}}"))
     };
     assert_eq!((of("redirect"), of("no-challenge")), (1.0, 1.0));
+}
+
+#[test]
+fn who_does_not_ask_in_time_is_closed() {
+    let app = Upstream::answering(OK);
+    let gateway = setup(&app).process_tables("[limits]\nhandshake_timeout = \"300ms\"").start();
     for slow in ["", "GET / HTTP/1.1\r\nHost: a.exa"] {
         let mark = events::mark();
         let mut stream = open(&gateway);

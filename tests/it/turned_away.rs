@@ -125,8 +125,7 @@ fn no_reload_makes_more_of_a_refused_client() {
 #[test]
 fn a_refused_client_that_asks_nothing_is_closed() {
     let app = Upstream::answering(OK);
-    let tables =
-        "[site.client]\nrefused = \"answer\"\n[site.timeouts]\nheader_timeout = \"200ms\"\n";
+    let tables = "[site.client]\nrefused = \"answer\"\n[site.timeouts]\nheader_timeout = \"1s\"\n";
     let gateway = Setup::new(&app).site_tables(tables).start();
     assert_eq!(gateway.caller().presenting_nothing().connect().end(), End::Clean);
     H2::connect(&gateway.caller().presenting_nothing()).end();
