@@ -4,6 +4,7 @@
 //! problem put into the report.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -137,6 +138,7 @@ fn load_by(
     let read: Vec<_> = std::iter::once(path.to_owned()).chain(named).collect();
     access::check(&config.access_log, &read, &mut report);
     local_socket::check(&config, &mut report);
+    check_challenges(&config, &mut report);
     glance_at(&config.sites);
     let generation = Generation::build_with(config, now, &mut keys, &mut report);
     keys.settle(generation.is_some());
@@ -198,9 +200,24 @@ impl Generation {
         (tls, upstream.and_then(|upstream| upstream.proxy_protocol))
     }
 
+    /// The listener that the configuration gives this address.
+    pub fn listener(&self, configured: SocketAddr) -> Option<&Arc<config::Listener>> {
+        self.config.listeners.iter().find(|listener| listener.address.value == configured)
+    }
+
     /// Whether a `Host` belongs to a site.
     pub fn is_host_of(&self, host: &str, site: &Site) -> bool {
         self.names.site(host) == Some(site.number)
+    }
+}
+
+/// Warns of folders of challenges that are none: whoever asks for a certificate would fail, weeks from now.
+fn check_challenges(config: &Config, report: &mut Report) {
+    for folder in config.challenge_folders().filter(|folder| !folder.value.is_dir()) {
+        report
+            .warning(&folder.span, format!("`{}` is no folder", folder.value.display()))
+            .why("no challenge of a CA could be answered")
+            .fix("make it, and let your ACME client put its files there");
     }
 }
 

@@ -40,6 +40,7 @@ families! {
     BUILD = "gauge" "mtls_gateway_build_info" ["version"] "Always 1; the label has the version.";
     OPEN = "gauge" "mtls_gateway_connections_open" [] "Client connections that are open.";
     ACCEPTED = "counter" "mtls_gateway_connections_accepted_total" [] "Client connections that were accepted.";
+    PLAIN = "counter" "mtls_gateway_plain_http_requests_total" ["code"] "Requests in plain HTTP, by what they got: redirect, acme-challenge, or the code of an answer.";
     HANDSHAKES = "counter" "mtls_gateway_handshakes_total" ["site", "version", "group", "resumed"] "TLS handshakes that ended with a client let in.";
     HANDSHAKE = "histogram" "mtls_gateway_handshake_duration_seconds" ["site"] "From accepting a connection to its client let in.";
     REFUSALS = "counter" "mtls_gateway_refusals_total" ["reason"] "Clients that were refused, told in the log or not.";
@@ -81,6 +82,10 @@ pub(super) fn text(look: &Snapshot) -> String {
     one(&mut text, &BUILD, &[env!("CARGO_PKG_VERSION")], 1);
     one(&mut text, &OPEN, &[], look.connections_open);
     one(&mut text, &ACCEPTED, &[], look.accepted);
+    text.begin(&PLAIN);
+    for (code, count) in look.plain {
+        text.sample(&PLAIN, &[code], count);
+    }
     handshakes(&mut text, look);
     histograms(&mut text, &HANDSHAKE, look, |site| &site.handshake);
     text.begin(&REFUSALS);

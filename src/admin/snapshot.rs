@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::generation::Generation;
 use crate::observe::access::Lost;
-use crate::observe::metrics::{EndpointTotals, Flood, SeenClient, SiteTotals};
+use crate::observe::metrics::{EndpointTotals, Flood, PLAIN_CODES, SeenClient, SiteTotals};
 use crate::observe::{IdentityChange, RefusalEvent, Reloaded};
 use crate::policy::Reason;
 use crate::tls::unix_now;
@@ -29,6 +29,8 @@ pub(super) struct Snapshot {
     pub(super) workers: usize,
     pub(super) connections_open: usize,
     pub(super) accepted: u64,
+    /// Answers in plain HTTP, by code.
+    pub(super) plain: [(&'static str, u64); PLAIN_CODES.len()],
     /// The sites of the generation and those that were, by name.
     pub(super) sites: BTreeMap<Arc<str>, SiteTotals>,
     pub(super) endpoints: BTreeMap<Arc<str>, EndpointTotals>,
@@ -70,6 +72,7 @@ impl Snapshot {
             workers: gateway.workers(),
             connections_open: gateway.connections_open(),
             accepted: metrics.accepted(),
+            plain: metrics.plain(),
             sites,
             endpoints,
             warnings: warnings(&generation, &clients, now),

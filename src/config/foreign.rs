@@ -47,6 +47,21 @@ const LOCAL_WORDS: &[(&str, Word)] = &[
         ours: Some(("listener", "address")),
         fix: "write it with the address: `address = \"0.0.0.0:443\"`",
     }),
+    ("listener", Word {
+        names: &["proxy_protocol", "accept_proxy", "accept-proxy", "RemoteIPProxyProtocol", "set_real_ip_from"],
+        ours: Some(("listener", "proxy_protocol_from")),
+        fix: "write `proxy_protocol_from`, a list of the balancers before this listener: `[\"10.0.0.0/8\"]`",
+    }),
+    ("listener", Word {
+        names: &["protocol", "type", "mode"],
+        ours: Some(("listener", "kind")),
+        fix: "call it `kind`: `\"https\"` or `\"http\"`",
+    }),
+    ("listener", Word {
+        names: &["maxconn", "MaxConnections"],
+        ours: Some(("listener", "connections_max")),
+        fix: "call it `connections_max`",
+    }),
     ("admin", Word {
         names: &["listen", "bind"],
         ours: Some(("admin", "address")),

@@ -67,6 +67,13 @@ pub const TABLES: &[TableSpec] = &[
 #[rustfmt::skip]
 pub const KEYS: &[Key] = &[
     Key { table: "listener", name: "address", unset: Required(r#""0.0.0.0:443""#) },
+    Key { table: "listener", name: "kind", unset: Default(r#""https""#) },
+    Key { table: "listener", name: "proxy_protocol_from", unset: Optional(r#"["10.0.0.0/8", "::1"]"#) },
+    Key { table: "listener", name: "connections_max", unset: Default(r#""unlimited""#) },
+    Key { table: "listener", name: "connections_per_address_max", unset: Default(r#""unlimited""#) },
+    Key { table: "listener", name: "handshakes_max", unset: Default(r#""unlimited""#) },
+    Key { table: "listener", name: "redirect_port", unset: Optional("443") },
+    Key { table: "listener", name: "acme_challenges", unset: Optional(r#""/var/lib/acme/challenges""#) },
 
     Key { table: "site", name: "server_names", unset: Required(r#"["www.example.com"]"#) },
     Key { table: "site", name: "certificate", unset: Required(r#""www.example.com.crt""#) },
@@ -75,10 +82,12 @@ pub const KEYS: &[Key] = &[
     Key { table: "site", name: "client_ca", unset: Required(r#""ca/TencentQQAuthCA.crt""#) },
     Key { table: "site", name: "upstream", unset: Required(r#""http://127.0.0.1:8080""#) },
     Key { table: "site", name: "allow_plaintext_upstream", unset: Default("false") },
+    Key { table: "site", name: "acme_tls_certificates", unset: Optional(r#""/var/lib/dehydrated/alpn-certs""#) },
     Key { table: "site", name: "encoded_slashes", unset: Default(r#""refuse""#) },
     Key { table: "site", name: "upgrades", unset: Default(r#"["websocket"]"#) },
 
     Key { table: "site.client", name: "mode", unset: Default(r#""require""#) },
+    Key { table: "site.client", name: "refused", unset: Default(r#""alert""#) },
     Key { table: "site.client", name: "pinned_spki_sha256", unset: Optional(r#"["60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"]"#) },
     Key { table: "site.client", name: "extended_key_usage", unset: Default(r#""if_present""#) },
     Key { table: "site.client", name: "chain_depth_max", unset: Default("5") },

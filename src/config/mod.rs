@@ -32,13 +32,13 @@ pub use model::{
     AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Action, Admin,
     Answers, Balance, BodyRate, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing,
     Destination, Endpoint, ExtendedKeyUsage, HashKey, HeaderRules, HealthCheck, IdentityFormat,
-    IdentityHeaders, Legacy, Limits, Listener, Log, LogFormat, Member, OnDoubt, OwnCertificate,
-    Piece, Protocol, Proxy, ProxyProtocol, Quoted, Retry, Route, RouteClient, RoutePath, Runtime,
-    Sandbox, ServerName, Site, SiteLimits, Template, Timeouts, Tls, TlsVersion, Upgrade, Upstream,
-    UpstreamTls, Warnings,
+    IdentityHeaders, Legacy, Limits, Listener, ListenerKind, Log, LogFormat, Member, OnDoubt,
+    OwnCertificate, Piece, PlainHttp, Protocol, Proxy, ProxyProtocol, Quoted, Refused, Retry,
+    Route, RouteClient, RoutePath, Runtime, Sandbox, ServerName, Site, SiteLimits, Template,
+    Timeouts, Tls, TlsVersion, Upgrade, Upstream, UpstreamTls, Warnings,
 };
 pub use path::{is_credential, is_missing_credential};
-pub use regular::open_regular;
+pub use regular::{open_regular, open_unlinked};
 pub use render::{Palette, Rendered};
 pub use report::{Located, Place, Problem, Report, Severity, Source};
 pub use rule::{Condition, Rule};

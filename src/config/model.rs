@@ -16,6 +16,7 @@ use super::report::{Located, Source};
 mod access_log;
 mod answers;
 mod client;
+mod listener;
 mod route;
 mod upgrades;
 mod upstream;
@@ -25,8 +26,9 @@ pub use access_log::{
 };
 pub use answers::{Answers, Piece, Template};
 pub use client::{
-    CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt,
+    CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt, Refused,
 };
+pub use listener::{Listener, ListenerKind, PlainHttp};
 pub use route::{Action, BodyRate, HeaderRules, Proxy, Route, RouteClient, RoutePath};
 pub use upgrades::Upgrade;
 pub use upstream::{
@@ -51,10 +53,21 @@ pub struct Config {
     pub limits: Limits,
     /// `[warnings]`: what is told before it is too late.
     pub warnings: Warnings,
-    /// `[[listener]]`, at least one.
-    pub listeners: Vec<Listener>,
+    /// `[[listener]]`, at least one that speaks TLS.
+    pub listeners: Vec<Arc<Listener>>,
     /// `[[site]]`, at least one; the first answers clients that send no SNI.
     pub sites: Vec<Site>,
+}
+
+impl Config {
+    /// The folders in which answers to the challenges of CAs are looked for, whenever one asks.
+    pub fn challenge_folders(&self) -> impl Iterator<Item = &Located<PathBuf>> {
+        let plain = self.listeners.iter().filter_map(|listener| match &listener.kind {
+            ListenerKind::Http(http) => http.acme_challenges.as_ref(),
+            ListenerKind::Https => None,
+        });
+        plain.chain(self.sites.iter().filter_map(|site| site.acme_tls_certificates.as_ref()))
+    }
 }
 
 /// `[runtime]`
@@ -144,13 +157,6 @@ pub struct Warnings {
     pub expiry_days: Vec<u16>,
 }
 
-/// `[[listener]]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// Where to listen; port 0 takes any free port.
-    pub address: Located<SocketAddr>,
-}
-
 /// `[[site]]`
 #[derive(Clone, Debug)]
 pub struct Site {
@@ -162,6 +168,8 @@ pub struct Site {
     pub private_key: Located<PathBuf>,
     /// The passphrase that opens it, if it is encrypted: the one line of this file.
     pub private_key_passphrase_file: Option<Located<PathBuf>>,
+    /// The folder of the certificates that answer challenges of `acme-tls/1` (RFC 8737), if there is one.
+    pub acme_tls_certificates: Option<Located<PathBuf>>,
     /// PEM bundles or DER files with the CAs that client certificates must chain to; empty if `client` pins
     /// keys instead.
     pub client_ca: Vec<Located<PathBuf>>,

@@ -23,6 +23,8 @@ const FOREIGN: &[(&str, &str)] = &[
     ("http_referer", "$referer"),
     ("http_user_agent", "$user_agent"),
     ("msec", "$timestamp"),
+    ("proxy_protocol_addr", "$peer_address"),
+    ("realip_remote_addr", "$balancer"),
     ("remote_addr", "$peer_address"),
     ("remote_port", "$peer"),
     ("remote_user", "$identity"),

@@ -14,7 +14,20 @@ use rustix::fs::OFlags;
 pub fn open_regular(path: &Path) -> io::Result<File> {
     // Looked at before, since to open a device may do something; and again, since it may be another file by now.
     judge(fs::metadata(path)?.file_type())?;
-    let flags = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits();
+    open(path, OFlags::NONBLOCK.union(OFlags::NOCTTY))
+}
+
+/// The same of a file that is there itself: a symbolic link, which may lead anywhere, is refused.
+///
+/// # Errors
+/// As above.
+pub fn open_unlinked(path: &Path) -> io::Result<File> {
+    judge(fs::symlink_metadata(path)?.file_type())?;
+    open(path, OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::NOFOLLOW))
+}
+
+fn open(path: &Path, flags: OFlags) -> io::Result<File> {
+    let flags = flags.bits();
     let flags = i32::try_from(flags).map_err(io::Error::other)?;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     judge(file.metadata()?.file_type())?;
@@ -45,5 +58,9 @@ mod tests {
         assert_eq!(open_regular(&pipe).unwrap_err().to_string(), "it is no regular file");
         assert_eq!(open_regular(folder.path()).unwrap_err().kind(), ErrorKind::IsADirectory);
         assert!(open_regular(Path::new("/dev/zero")).is_err());
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(open_regular(&link).is_ok() && open_unlinked(&file).is_ok());
+        assert!(open_unlinked(&link).is_err());
     }
 }

@@ -12,9 +12,9 @@ use crate::config::{AccessFormat, AccessTarget, ProxyProtocol};
 use crate::generation::{Generation, Site};
 use crate::observe::access::Record;
 use crate::observe::metrics::SiteCounters;
-use crate::observe::{AccessLine, AccessLog, RequestId};
+use crate::observe::{AccessLine, AccessLog, Balancer, RequestId};
 use crate::policy::{Rates, Reason, Verdict};
-use crate::proxy_protocol::{self, Arrival, Client};
+use crate::proxy_protocol::{self, Client, Introduction};
 use crate::upstream::Upstreams;
 
 use super::recall::Recall;
@@ -34,9 +34,11 @@ pub struct Caller {
     /// The client's address.
     pub peer: SocketAddr,
     /// How its connection came.
-    pub arrival: Rc<Arrival>,
+    pub introduction: Rc<Introduction>,
     /// What is said of it by the PROXY protocol, once somebody has asked.
     pub announced: Announced,
+    /// Whose word that is, where a balancer says so.
+    pub balancer: Option<Arc<Balancer>>,
     /// What clients have left of their rates.
     pub rates: Arc<Rates>,
     /// The worker's connections to the apps.
@@ -73,7 +75,7 @@ impl Caller {
                 Verdict::Failed(_) => Client::Unverified,
                 Verdict::NoCertificate => Client::WithoutCertificate,
             };
-            proxy_protocol::header(version, &self.arrival, client).into()
+            proxy_protocol::header(version, &self.introduction, client).into()
         })
     }
 
@@ -88,7 +90,8 @@ impl Caller {
             return None;
         }
         let site = Arc::clone(&self.site_name);
-        let record = Record::new(id, self.peer, self.verdict.clone(), site);
+        let mut record = Record::new(id, self.peer, self.verdict.clone(), site);
+        record.balancer.clone_from(&self.balancer);
         let record = Box::new(tell(record, &config.format));
         Some(AccessLine { log: Rc::clone(&self.access_log), record })
     }
@@ -130,6 +133,8 @@ pub enum Entry {
     Fine,
     /// Its caller is not trusted any more.
     Lost(Reason),
+    /// Its caller never was, and is told so.
+    TurnedAway(Reason),
     /// There are as many requests under way as there may be.
     Overloaded,
 }

@@ -9,6 +9,7 @@ mod headers;
 mod outgoing;
 mod pace;
 mod patience;
+mod plain;
 mod rate;
 mod recall;
 mod reply;
@@ -42,6 +43,7 @@ pub use body::{BodyError, RequestBody};
 pub use caller::{Announced, Caller, Entry, Trust};
 pub use headers::client_identity::{ClientIdentityHeaders, TooLong};
 pub use headers::reserved_names;
+pub use plain::{Plain, PlainRequest};
 pub use recall::Recall;
 pub use reply::Answer;
 pub use tunnel::Tunnel;
@@ -85,6 +87,10 @@ pub async fn exchange(
         Entry::Lost(reason) => {
             let cause = format!("the connection is not trusted any more: {reason}");
             Err(Denied::new(Answer::NotTrusted(reason), cause))
+        }
+        Entry::TurnedAway(reason) => {
+            let cause = format!("the client was refused in the handshake: {reason}");
+            Err(Denied::new(Answer::Refused(reason), cause))
         }
         Entry::Overloaded => {
             let cause = "as many requests are under way as `requests_max` allows";

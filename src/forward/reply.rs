@@ -26,6 +26,8 @@ pub enum Answer {
     PlainHttp,
     /// Verified, but not admitted.
     NotAllowed,
+    /// Refused in the handshake, where the site answers instead of sending an alert.
+    Refused(Reason),
     /// Let in when the connection began, and not trusted any more.
     NotTrusted(Reason),
     /// A path that servers read in different ways, where routes depend on it.
@@ -46,6 +48,8 @@ pub enum Answer {
     TooManyRequests,
     /// As many requests are under way as there may be.
     Overloaded,
+    /// Plain HTTP asked for a file of a challenge that is not there.
+    NoChallenge,
     /// The host is not one of the connection's site.
     Misdirected,
     /// The request's head is above the site's ceiling.
@@ -66,12 +70,14 @@ pub enum Answer {
 
 impl Answer {
     /// Every answer, for documentation.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::BadRequest,
         Self::PlainHttp,
         Self::NotAllowed,
         Self::NotTrusted(Reason::Expired),
+        Self::Refused(Reason::Expired),
         Self::AmbiguousPath,
+        Self::NoChallenge,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::BodyTooLarge,
@@ -108,11 +114,13 @@ impl Answer {
             Self::NotTrusted(_) => {
                 (S::FORBIDDEN, "not-trusted", "this client is not trusted any more")
             }
+            Self::Refused(_) => (S::FORBIDDEN, "refused", "this client is not let in"),
             Self::AmbiguousPath => (
                 S::BAD_REQUEST,
                 "ambiguous-path",
                 "the request's path can be read in more than one way",
             ),
+            Self::NoChallenge => (S::NOT_FOUND, "no-challenge", "there is no such challenge"),
             Self::MethodNotAllowed => {
                 (S::METHOD_NOT_ALLOWED, "method-not-allowed", "this method is not forwarded")
             }
@@ -190,6 +198,7 @@ impl Answer {
             self,
             Self::BadRequest
                 | Self::NotTrusted(_)
+                | Self::Refused(_)
                 | Self::MethodNotAllowed
                 | Self::RequestTimeout
                 | Self::BodyTooLarge
@@ -203,7 +212,7 @@ impl Answer {
     pub fn body(self, id: RequestId) -> String {
         let (_, code, message) = self.parts();
         let reason = match self {
-            Self::NotTrusted(reason) => format!("\"reason\":\"{reason}\","),
+            Self::NotTrusted(reason) | Self::Refused(reason) => format!("\"reason\":\"{reason}\","),
             _ => String::new(),
         };
         // Codes, sentences and ids hold nothing that JSON would escape.
@@ -221,7 +230,7 @@ impl Answer {
             Piece::Code => code.into(),
             Piece::Message => message.into(),
             Piece::Reason => match self {
-                Self::NotTrusted(reason) => reason.to_string().into(),
+                Self::NotTrusted(reason) | Self::Refused(reason) => reason.to_string().into(),
                 _ => "".into(),
             },
             // The configuration lets no other into such a text.

@@ -15,6 +15,7 @@ mod list;
 mod names;
 mod path;
 mod pattern;
+mod proxy_protocol;
 mod reading_back;
 mod seeds;
 #[cfg(test)]
@@ -32,7 +33,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     // A certificate, from its first byte.
     Target { name: "certificate", run: certificate::run, seeds: seeds::certificates },
     // A certificate that can always be read, with names made of the input.
@@ -45,6 +46,8 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "path", run: path::run, seeds: seeds::paths },
     // The text of a `gateway.toml`.
     Target { name: "configuration", run: configuration::run, seeds: seeds::configurations },
+    // What a balancer says first.
+    Target { name: "proxy_protocol", run: proxy_protocol::run, seeds: seeds::proxy_headers },
     // What comes in from outside before anything else is known of it: a ClientHello, a file.
     Target { name: "wire", run: wire::run, seeds: seeds::wire },
     // What a client of HTTP/2 sends, in pieces.

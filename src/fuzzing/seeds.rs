@@ -217,6 +217,26 @@ pub(super) fn frames() -> Vec<Vec<u8>> {
     seeds
 }
 
+/// Headers of both versions, with all that they may hold.
+pub(super) fn proxy_headers() -> Vec<Vec<u8>> {
+    let binary = |command: u8, family: u8, block: &[u8]| {
+        let length = u16::try_from(block.len()).unwrap().to_be_bytes();
+        [b"\r\n\r\n\0\r\nQUIT\n".as_slice(), &[command, family], &length, block].concat()
+    };
+    let addresses = [192, 0, 2, 7, 198, 51, 100, 1, 0xC3, 0x50, 1, 0xBB];
+    let added = b"\x01\0\x02h2\x05\0\x03id7\x04\0\0\x20\0\x0b\x07\0\0\0\0\x22\0\x03cn7";
+    vec![
+        b"PROXY TCP4 192.0.2.7 198.51.100.1 50000 443\r\n\x16\x03\x01".to_vec(),
+        b"PROXY TCP6 2001:db8::7 2001:db8::1 50000 443\r\n".to_vec(),
+        b"PROXY UNKNOWN\r\n".to_vec(),
+        binary(0x20, 0, &[]),
+        binary(0x21, 0x11, &addresses),
+        binary(0x21, 0x11, &[&addresses[..], added].concat()),
+        binary(0x21, 0x21, &[7; 36]),
+        binary(0x21, 0x31, &[b'x'; 216]),
+    ]
+}
+
 pub(super) fn wire() -> Vec<Vec<u8>> {
     let hello = |versions: &[u8], cut: usize| -> Vec<u8> {
         let length = |bytes: &[u8]| u16::try_from(bytes.len()).unwrap_or_default().to_be_bytes();

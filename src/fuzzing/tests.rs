@@ -108,6 +108,11 @@ fn no_damaged_configuration_breaks_a_promise() {
 }
 
 #[test]
+fn no_damaged_proxy_header_breaks_a_promise() {
+    holds_over_damaged_seeds("proxy_protocol");
+}
+
+#[test]
 fn no_damaged_hello_or_file_breaks_a_promise() {
     holds_over_damaged_seeds("wire");
 }

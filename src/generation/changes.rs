@@ -19,6 +19,12 @@ impl Generation {
             listeners.map(|listener| listener.address.value).collect::<BTreeSet<_>>()
         };
         sets("listener", &addresses(before), &addresses(self), &mut changes);
+        for listener in &self.config.listeners {
+            let address = listener.address.value;
+            if before.listener(address).is_some_and(|old| old != listener) {
+                changes.push(format!("listener {address}: changed"));
+            }
+        }
         for site in &self.sites {
             // A site is the same as another if its first name is.
             match before.sites.iter().find(|old| old.name() == site.name()) {

@@ -14,7 +14,7 @@ pub use claims::{Claims, Malformed};
 pub(crate) use distinguished_name::rfc4514;
 pub use distinguished_name::{Attribute, attributes};
 pub(crate) use moment::{length_text, timestamp_text};
-pub use pattern::{Field, NotAPattern, Pattern, sha256};
+pub use pattern::{Field, Network, NotAPattern, Pattern, sha256};
 pub(crate) use short_form::{clip, short_chain};
 pub use usage::{KeyUsage, Usage};
 

@@ -2,6 +2,7 @@
 //! explains it, of a length that a log can bear, because each part of it is.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tracing::{debug, info, warn};
 
@@ -9,13 +10,24 @@ use crate::policy::{Reason, Refusal};
 
 use super::exchange::RequestId;
 
+/// Whose word it is where a client comes from (PROXY protocol).
+#[derive(Debug, Default)]
+pub struct Balancer {
+    /// Its own address, as a log shows it.
+    pub address: String,
+    /// What it calls the connection, escaped; empty if it has no name for it.
+    pub unique_id: String,
+}
+
 /// What is known of a connection when it is refused.
 #[derive(Clone, Debug)]
 pub struct ConnectionFacts {
     /// The client's address.
     pub peer: SocketAddr,
-    /// The gateway's address that it came to.
+    /// The gateway's address that it came to; behind a balancer, that of the balancer.
     pub local: SocketAddr,
+    /// The balancer that said so, if there is one.
+    pub balancer: Option<Arc<Balancer>>,
     /// The server name that it asked for.
     pub server_name: Option<String>,
     /// The TLS versions that it offered.
@@ -36,6 +48,7 @@ impl ConnectionFacts {
         Self {
             peer,
             local,
+            balancer: None,
             server_name: None,
             versions: Vec::new(),
             alpn: Vec::new(),
@@ -72,6 +85,8 @@ impl RefusalEvent {
             advice,
             peer,
             local,
+            balancer,
+            unique_id,
             sni,
             versions,
             alpn,
@@ -82,9 +97,9 @@ impl RefusalEvent {
             sentence,
         } = Shown::new(facts, refusal);
         if refusal.reason == Reason::Closed {
-            debug!(target: "refusal", reason, advice, live, %peer, %local, sni, versions, alpn, signature_schemes, groups, nearest, chain, suppressed, request_id, "the client {sentence}");
+            debug!(target: "refusal", reason, advice, live, %peer, %local, balancer, unique_id, sni, versions, alpn, signature_schemes, groups, nearest, chain, suppressed, request_id, "the client {sentence}");
         } else {
-            warn!(target: "refusal", reason, advice, live, %peer, %local, sni, versions, alpn, signature_schemes, groups, nearest, chain, suppressed, request_id, "the client {sentence}");
+            warn!(target: "refusal", reason, advice, live, %peer, %local, balancer, unique_id, sni, versions, alpn, signature_schemes, groups, nearest, chain, suppressed, request_id, "the client {sentence}");
         }
     }
 
@@ -96,6 +111,8 @@ impl RefusalEvent {
         let texts = lists.into_iter().flatten();
         let texts = texts.chain([&refusal.sentence, &refusal.advice]);
         let texts = texts.chain(&facts.server_name).chain(&refusal.nearest);
+        let balancer = facts.balancer.iter();
+        let texts = texts.chain(balancer.flat_map(|one| [&one.address, &one.unique_id]));
         size_of::<Self>() + texts.map(|text| size_of::<String>() + text.len()).sum::<usize>()
     }
 }
@@ -108,6 +125,8 @@ pub(super) fn log_let_in(facts: &ConnectionFacts, refusal: &Refusal, live: bool,
         advice,
         peer,
         local,
+        balancer,
+        unique_id,
         sni,
         versions,
         alpn,
@@ -117,7 +136,7 @@ pub(super) fn log_let_in(facts: &ConnectionFacts, refusal: &Refusal, live: bool,
         chain,
         sentence,
     } = Shown::new(facts, refusal);
-    info!(target: "unverified", reason, advice, live, %peer, %local, sni, versions, alpn, signature_schemes, groups, nearest, chain, suppressed, "the client {sentence}; `mode` lets it in unverified");
+    info!(target: "unverified", reason, advice, live, %peer, %local, balancer, unique_id, sni, versions, alpn, signature_schemes, groups, nearest, chain, suppressed, "the client {sentence}; `mode` lets it in unverified");
 }
 
 /// What an event shows of a client and of what was found.
@@ -129,6 +148,8 @@ struct Shown<'a> {
     chain: String,
     peer: SocketAddr,
     local: SocketAddr,
+    balancer: &'a str,
+    unique_id: &'a str,
     sni: &'a str,
     versions: String,
     alpn: String,
@@ -138,6 +159,7 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn new(facts: &'a ConnectionFacts, refusal: &'a Refusal) -> Self {
+        let balancer = facts.balancer.as_deref();
         Self {
             reason: refusal.reason.as_str(),
             sentence: &refusal.sentence,
@@ -146,6 +168,8 @@ impl<'a> Shown<'a> {
             chain: refusal.chain.join(" | "),
             peer: facts.peer,
             local: facts.local,
+            balancer: balancer.map_or("", |balancer| &balancer.address),
+            unique_id: balancer.map_or("", |balancer| &balancer.unique_id),
             sni: facts.server_name.as_deref().unwrap_or_default(),
             versions: facts.versions.join(", "),
             alpn: facts.alpn.join(", "),

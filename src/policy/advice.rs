@@ -102,6 +102,14 @@ impl Reason {
                 "have the client's HTTP/2 library updated; if it means well, raise `control_frames_per_second` in \
                  `[site.limits]`"
             }
+            Self::NotFromBalancer => {
+                "if this address is a balancer's, add it to the listener's `proxy_protocol_from`; clients that come \
+                 by themselves need a `[[listener]]` of their own, without that key"
+            }
+            Self::BadProxyHeader => {
+                "have the balancer send the PROXY protocol: `send-proxy-v2` in HAProxy, `proxy_protocol on;` in \
+                 nginx's `stream`; or remove `proxy_protocol_from`"
+            }
             Self::Closed => {
                 "nothing, as long as no client complains: scans and health checks do that all day"
             }

@@ -13,7 +13,7 @@ mod verdict;
 pub use expiry::{Stage, remark};
 pub use rate::Rates;
 pub use refusal::{Reason, Refusal};
-pub use verdict::{Failed, LetIn, Verdict, let_in, lets_in};
+pub use verdict::{Failed, LetIn, Verdict, let_in, lets_in, turned_away};
 
 use crate::config::{Client, ClientMode, Located, RouteClient, Rule};
 use crate::identity::Claims;

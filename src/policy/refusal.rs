@@ -73,13 +73,17 @@ pub enum Reason {
     TooManyConnections,
     /// The client flooded a connection of HTTP/2 with frames.
     Http2Flood,
+    /// The listener takes PROXY headers, and the client is none of the balancers that may send them.
+    NotFromBalancer,
+    /// A balancer sent no PROXY header, or one that cannot be read.
+    BadProxyHeader,
     /// The client went away in the handshake.
     Closed,
 }
 
 impl Reason {
     /// Every reason, for documentation.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::NoCertificate,
         Self::UnknownCa,
         Self::MissingIntermediate,
@@ -109,6 +113,8 @@ impl Reason {
         Self::MadeWay,
         Self::TooManyConnections,
         Self::Http2Flood,
+        Self::NotFromBalancer,
+        Self::BadProxyHeader,
         Self::Closed,
     ];
 
@@ -144,6 +150,8 @@ impl Reason {
             Self::MadeWay => "made-way",
             Self::TooManyConnections => "too-many-connections",
             Self::Http2Flood => "http2-flood",
+            Self::NotFromBalancer => "not-from-balancer",
+            Self::BadProxyHeader => "bad-proxy-header",
             Self::Closed => "closed",
         }
     }

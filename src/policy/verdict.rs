@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::config::ClientMode;
+use crate::config::{ClientMode, Refused};
 use crate::identity::Identity;
 
 use super::{Reason, Refusal};
@@ -126,6 +126,23 @@ pub fn lets_in(mode: ClientMode, reason: Reason, presented: usize) -> bool {
     }
 }
 
+/// What a client is served as that is refused for `reason` and is to be told so by an answer; nothing but that answer.
+/// `None` where it gets an alert, or no word at all. Whoever cannot prove to hold the key of what it shows is never
+/// told more than an alert says.
+pub fn turned_away(refused: Refused, reason: Reason, presented: usize) -> Option<Verdict> {
+    if refused != Refused::Answer
+        || !is_about_the_certificate(reason)
+        || presented > UNVERIFIED_CHAIN_MAX
+    {
+        return None;
+    }
+    Some(match reason {
+        Reason::NoCertificate => Verdict::NoCertificate,
+        // Nobody judges it again, so nothing of it is kept.
+        _ => Verdict::Failed(Failed { reason, chain: Arc::default() }),
+    })
+}
+
 /// Whether the certificate is to blame, or there is none; not the handshake or the proof of its key.
 fn is_about_the_certificate(reason: Reason) -> bool {
     match reason {
@@ -158,6 +175,8 @@ fn is_about_the_certificate(reason: Reason) -> bool {
         | Reason::MadeWay
         | Reason::TooManyConnections
         | Reason::Http2Flood
+        | Reason::NotFromBalancer
+        | Reason::BadProxyHeader
         | Reason::Closed => false,
     }
 }
@@ -192,6 +211,18 @@ mod tests {
         assert_eq!(failed.as_deref(), Some("FAILED:expired"));
         for reason in [Reason::BadCertificateVerify, Reason::Closed, Reason::UnknownServerName] {
             assert_eq!(verdict(Request, reason, &[b"1"]), None);
+        }
+    }
+
+    #[test]
+    fn only_an_answer_has_a_handshake_go_on_and_no_mode_serves_who_gets_one() {
+        for reason in Reason::ALL {
+            assert!(turned_away(Refused::Alert, reason, 1).is_none());
+            assert!(turned_away(Refused::Drop, reason, 1).is_none());
+            let answered = turned_away(Refused::Answer, reason, 1);
+            assert_eq!(answered.is_some(), is_about_the_certificate(reason), "{reason}");
+            assert!(answered.is_none_or(|verdict| !verdict.is_served(ClientMode::Require)));
+            assert!(turned_away(Refused::Answer, reason, UNVERIFIED_CHAIN_MAX + 1).is_none());
         }
     }
 

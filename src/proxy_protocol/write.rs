@@ -31,7 +31,7 @@ const NAME_BYTES_MAX: usize = 1024;
 
 /// How a client's connection came.
 #[derive(Clone, Debug)]
-pub struct Arrival {
+pub struct Introduction {
     /// From where.
     pub client: SocketAddr,
     /// To which address of the gateway.
@@ -58,8 +58,8 @@ pub enum Client<'a> {
 }
 
 /// The header for a connection on which a client is spoken for.
-pub fn header(version: ProxyProtocol, arrival: &Arrival, client: Client<'_>) -> Vec<u8> {
-    let (from, to) = (arrival.client, arrival.gateway);
+pub fn header(version: ProxyProtocol, introduction: &Introduction, client: Client<'_>) -> Vec<u8> {
+    let (from, to) = (introduction.client, introduction.gateway);
     let (from_ip, to_ip) = of_one_family(from.ip(), to.ip());
     if version == ProxyProtocol::V1 {
         let family = if from_ip.is_ipv4() { "TCP4" } else { "TCP6" };
@@ -77,11 +77,11 @@ pub fn header(version: ProxyProtocol, arrival: &Arrival, client: Client<'_>) -> 
     addresses.extend_from_slice(&to.port().to_be_bytes());
     let family = if from_ip.is_ipv4() { TCP4 } else { TCP6 };
     let mut rest = addresses;
-    if let Some(name) = arrival.server_name.as_deref().filter(is_short) {
+    if let Some(name) = introduction.server_name.as_deref().filter(is_short) {
         field(&mut rest, TYPE_AUTHORITY, name.as_bytes());
     }
-    field(&mut rest, TYPE_UNIQUE_ID, arrival.unique_id.to_string().as_bytes());
-    field(&mut rest, TYPE_SSL, &ssl(arrival, client));
+    field(&mut rest, TYPE_UNIQUE_ID, introduction.unique_id.to_string().as_bytes());
+    field(&mut rest, TYPE_SSL, &ssl(introduction, client));
     framed(PROXY, family, &rest)
 }
 
@@ -103,8 +103,8 @@ fn framed(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
     header
 }
 
-fn ssl(arrival: &Arrival, client: Client<'_>) -> Vec<u8> {
-    let shown = match (&client, arrival.is_resumed) {
+fn ssl(introduction: &Introduction, client: Client<'_>) -> Vec<u8> {
+    let shown = match (&client, introduction.is_resumed) {
         (Client::WithoutCertificate, _) => 0,
         (_, true) => CLIENT_CERT_SESS,
         (_, false) => CLIENT_CERT_CONN | CLIENT_CERT_SESS,
@@ -114,7 +114,7 @@ fn ssl(arrival: &Arrival, client: Client<'_>) -> Vec<u8> {
     let mut ssl = vec![CLIENT_SSL | shown];
     ssl.extend_from_slice(&verify.to_be_bytes());
     // As OpenSSL writes it, and so everybody else.
-    let version = arrival.tls_version.replace("TLS ", "TLSv");
+    let version = introduction.tls_version.replace("TLS ", "TLSv");
     field(&mut ssl, SUBTYPE_SSL_VERSION, version.as_bytes());
     if let Client::Verified(Some(name)) = client
         && is_short(&name)
@@ -151,8 +151,8 @@ fn of_one_family(one: IpAddr, other: IpAddr) -> (IpAddr, IpAddr) {
 mod tests {
     use super::*;
 
-    fn arrival(client: &str, gateway: &str) -> Arrival {
-        Arrival {
+    fn introduction(client: &str, gateway: &str) -> Introduction {
+        Introduction {
             client: client.parse().unwrap(),
             gateway: gateway.parse().unwrap(),
             tls_version: "TLS 1.3",
@@ -164,7 +164,7 @@ mod tests {
 
     fn line(client: &str, gateway: &str) -> String {
         let header =
-            header(ProxyProtocol::V1, &arrival(client, gateway), Client::WithoutCertificate);
+            header(ProxyProtocol::V1, &introduction(client, gateway), Client::WithoutCertificate);
         String::from_utf8(header).unwrap()
     }
 
@@ -183,10 +183,10 @@ mod tests {
 
     #[test]
     fn version_2_is_what_the_specification_draws() {
-        let arrival = arrival("192.0.2.7:4711", "198.51.100.1:443");
-        let header = header(ProxyProtocol::V2, &arrival, Client::Verified(Some("caller")));
+        let introduction = introduction("192.0.2.7:4711", "198.51.100.1:443");
+        let header = header(ProxyProtocol::V2, &introduction, Client::Verified(Some("caller")));
         let mut expected = b"\r\n\r\n\0\r\nQUIT\n\x21\x11".to_vec();
-        let id = arrival.unique_id.to_string();
+        let id = introduction.unique_id.to_string();
         let id_bytes = u8::try_from(id.len()).unwrap();
         let mut rest = vec![192, 0, 2, 7, 198, 51, 100, 1, 0x12, 0x67, 0x01, 0xbb];
         rest.extend_from_slice(b"\x02\0\x09a.example");
@@ -201,11 +201,11 @@ mod tests {
 
     #[test]
     fn only_who_was_verified_has_a_name_and_a_zero() {
-        let mut arrival = arrival("192.0.2.7:4711", "198.51.100.1:443");
+        let mut introduction = introduction("192.0.2.7:4711", "198.51.100.1:443");
         let long = "x".repeat(NAME_BYTES_MAX + 1);
         let mut begin = |client, is_resumed| {
-            arrival.is_resumed = is_resumed;
-            let ssl = ssl(&arrival, client);
+            introduction.is_resumed = is_resumed;
+            let ssl = ssl(&introduction, client);
             (ssl[0], u32::from_be_bytes(ssl[1..5].try_into().unwrap()), ssl.len())
         };
         let bare = 5 + 3 + "TLSv1.3".len();

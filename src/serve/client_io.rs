@@ -111,7 +111,7 @@ impl ClientIo {
     /// these in turn: while a thousand are closed, a request of the last of them lies there for a while.
     fn has_unread(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
-        SockRef::from(self.stream.get_ref().0).peek(&mut byte).is_ok_and(|count| count > 0)
+        SockRef::from(self.stream.get_ref().0.tcp()).peek(&mut byte).is_ok_and(|count| count > 0)
     }
 
     /// Looks at what went out on HTTP/2.
@@ -266,7 +266,7 @@ impl AsyncWrite for ClientIo {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         }
         let linger = this.linger.get_or_insert_default();
-        linger.poll(this.stream.get_mut().0, cx).map(Ok)
+        linger.poll(this.stream.get_mut().0.tcp_mut(), cx).map(Ok)
     }
 }
 

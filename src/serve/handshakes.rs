@@ -27,6 +27,11 @@ impl Handshakes {
         running.insert(number, cut.clone());
         Handshake { of: Rc::clone(self), number, cut }
     }
+
+    /// Whether none is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.borrow().is_empty()
+    }
 }
 
 /// The place of one handshake, until it is dropped.

@@ -125,6 +125,7 @@ fn service(
         let is_last = lost.is_some() || most.is_some_and(|most| activity.requests() >= most);
         let most = caller.generation.config.limits.requests_max.map(|most| worker.share(most));
         let (entry, running) = match lost {
+            Some(reason) if standing.is_turned_away() => (Entry::TurnedAway(reason), None),
             Some(reason) => (Entry::Lost(reason), None),
             None if most.is_some_and(|most| worker.requests.get() >= most) => {
                 (Entry::Overloaded, None)
@@ -292,12 +293,18 @@ async fn drive(
                 (Some((_, Expiry::Idle)), Some(since)) => {
                     Some((since + timeouts.header_timeout, Expiry::Idle))
                 }
+                // Nobody knows who it is, so it holds no place for longer than it takes to ask.
+                (Some((at, Expiry::Idle)), None) if standing.is_turned_away() => {
+                    Some((at.min(began + timeouts.header_timeout), Expiry::Idle))
+                }
                 (deadline, _) => deadline,
             };
             let trust = standing.expires().map(|at| (at, Expiry::Trust));
             let rest = match winding_down {
-                None => activity.rests_at(began).map(|at| (at, Expiry::Rest)),
-                Some(_) => None,
+                None if !standing.is_turned_away() => {
+                    activity.rests_at(began).map(|at| (at, Expiry::Rest))
+                }
+                _ => None,
             };
             let ends = [deadline, trust, untrusted, rest].into_iter().flatten();
             let Some((at, expiry)) = ends.min_by_key(|(at, _)| *at) else {
@@ -386,8 +393,10 @@ pub(super) fn is_to_end(
     most: Option<u64>,
 ) -> bool {
     if !standing.holds() {
-        // A request that has begun to arrive gets an answer that says why.
-        return !activity.is_reading_head();
+        // A request that has begun to arrive gets an answer that says why. Who was refused in the handshake has not
+        // been told yet, and is before it asks.
+        let is_told = !standing.is_turned_away() || activity.requests() > 0;
+        return is_told && !activity.is_reading_head();
     }
     // When the gateway drains, HTTP/2's GOAWAY loses no request. An HTTP/1.1 connection is left to ask once more, or
     // to end what it began to ask: the answer says `Connection: close`, and ends it. One whose answer began before

@@ -10,28 +10,24 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::{Instant, sleep, sleep_until};
-use tracing::{debug, error};
+use tokio::time::{Instant, sleep_until};
+use tracing::error;
 
 use crate::config;
 use crate::observe::ConnectionFacts;
 use crate::policy::{Reason, Refusal};
 use crate::tls::unix_now;
 
+use super::complaints::Complaints;
+use super::counts::{Counts, Places};
 use super::inherited::{self, Inherited};
-use super::{Accepted, Shared, Slot};
+use super::{Accepted, Arrival, Shared, Slot};
 
 /// Connections that the kernel keeps for us between two accepts.
 const BACKLOG: i32 = 4096;
 
-/// How long accepting rests when the system has no room for another connection.
-const PAUSE: Duration = Duration::from_millis(100);
-
 /// How often a listener is tried again for which the system had no room.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How often the log tells that accepting fails.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +91,7 @@ impl Listening {
 /// # Errors
 /// The first address that is taken, not allowed, or not this machine's; then nothing has changed.
 pub(super) fn bind_new(
-    wanted: &[config::Listener],
+    wanted: &[Arc<config::Listener>],
     open: &[Listening],
     spare: &mut Vec<Inherited>,
 ) -> Result<Vec<Listening>, BindError> {
@@ -173,8 +169,15 @@ pub(super) async fn accept(workers: Vec<UnboundedSender<Accepted>>, shared: Arc<
     loop {
         // Room first: without it, connections wait in the kernel and not in memory of ours.
         let accepted = async {
-            shared.has_room().await;
-            accept_any(&open, &mut acceptor.from).await
+            loop {
+                shared.has_room().await;
+                let is_any_full = open.iter().any(Open::is_full);
+                tokio::select! {
+                    accepted = accept_any(&open, &mut acceptor.from) => return accepted,
+                    // A connection has ended, perhaps one of a listener that was full.
+                    () = shared.room.notified(), if is_any_full => {}
+                }
+            }
         };
         let accepted = tokio::select! {
             accepted = accepted => accepted,
@@ -190,7 +193,10 @@ pub(super) async fn accept(workers: Vec<UnboundedSender<Accepted>>, shared: Arc<
             () = shared.stop.drain.cancelled() => break,
         };
         match accepted {
-            Ok((stream, peer, local)) => acceptor.give(stream, peer, local),
+            Ok((at, stream, peer, local)) => {
+                let Open { listener, counts, .. } = &open[at];
+                acceptor.give(stream, peer, local, (listener, counts));
+            }
             Err(error) => complaints.pause_after(&error).await,
         }
     }
@@ -211,8 +217,19 @@ impl Shared {
     }
 }
 
-/// A listener of the acceptor's runtime, by the address that the configuration gives it.
-type Open = (SocketAddr, tokio::net::TcpListener);
+/// A listener of the acceptor's runtime.
+struct Open {
+    /// Its table in the generation that was the last to have it.
+    listener: Arc<config::Listener>,
+    counts: Arc<Counts>,
+    socket: tokio::net::TcpListener,
+}
+
+impl Open {
+    fn is_full(&self) -> bool {
+        self.counts.is_full(&self.listener)
+    }
+}
 
 struct Acceptor {
     workers: Vec<UnboundedSender<Accepted>>,
@@ -227,17 +244,25 @@ impl Acceptor {
     /// Takes over what is to be listened on now, and closes the rest; when to try again, if the system had no room for
     /// all of it.
     fn relisten(&mut self, open: &mut Vec<Open>) -> Option<Instant> {
-        let mut wanted = Vec::new();
+        let mut wanted: Vec<Open> = Vec::new();
         let shared = Arc::clone(&self.shared);
         let listening = shared.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = shared.generation.load();
         for one in listening.iter() {
-            let at = open.iter().position(|(address, _)| *address == one.configured);
-            let listener = match at {
-                Some(at) => Ok(open.swap_remove(at).1),
+            // What is listened on is what this generation wants; both change under one lock.
+            let Some(listener) = generation.listener(one.configured) else { continue };
+            let is_same = |other: &Open| other.listener.address.value == one.configured;
+            // Several sockets may share an address, and what is counted there.
+            let counts = wanted.iter().chain(open.iter()).find(|other| is_same(other));
+            let counts = counts.map(|other| Arc::clone(&other.counts)).unwrap_or_default();
+            let socket = match open.iter().position(is_same) {
+                Some(at) => Ok(open.swap_remove(at).socket),
                 None => one.socket.try_clone().and_then(tokio::net::TcpListener::from_std),
             };
-            match listener {
-                Ok(listener) => wanted.push((one.configured, listener)),
+            match socket {
+                Ok(socket) => {
+                    wanted.push(Open { listener: Arc::clone(listener), counts, socket });
+                }
                 Err(error) => {
                     let again =
                         "a listener cannot be registered; it is tried again, and its clients wait";
@@ -254,34 +279,42 @@ impl Acceptor {
     }
 
     /// Closes a listener. What came in before is served: closing the socket would reset what waits in its queue.
-    fn close(&mut self, (_, listener): Open) {
-        let Ok(listener) = listener.into_std() else {
+    fn close(&mut self, Open { listener, counts, socket }: Open) {
+        let Ok(socket) = socket.into_std() else {
             return;
         };
-        let Ok(local) = listener.local_addr() else {
+        let Ok(local) = socket.local_addr() else {
             return;
         };
-        while let Ok((stream, peer)) = listener.accept() {
+        while let Ok((stream, peer)) = socket.accept() {
             // tokio wants it non-blocking, as it would have made it.
             if stream.set_nonblocking(true).is_ok() {
-                self.give(stream, peer, local);
+                self.give(stream, peer, local, (&listener, &counts));
             }
         }
     }
 
     /// Gives a connection to the worker with the fewest; among equals, to each in turn.
-    fn give(&mut self, stream: std::net::TcpStream, peer: SocketAddr, local: SocketAddr) {
+    fn give(
+        &mut self,
+        stream: std::net::TcpStream,
+        peer: SocketAddr,
+        local: SocketAddr,
+        (listener, counts): (&Arc<config::Listener>, &Arc<Counts>),
+    ) {
         // A socket of systemd's may take clients of both families, those of IPv4 disguised.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let generation = self.shared.generation.load();
-        let max = generation.config.limits.connections_per_address_max;
-        let Some(place) = self.shared.addresses.begin(peer.ip(), max) else {
-            let sentence = "comes from an address that has as many connections as it may";
-            let refusal = Refusal::new(Reason::TooManyConnections, sentence);
-            let (told, facts) =
-                (generation.config.log.refusals_per_minute, ConnectionFacts::new(peer, local));
-            self.shared.refusals.report(told, unix_now(), facts, refusal, false);
-            return;
+        // A listener that is gone serves what waits there as it would have before.
+        let listener = generation.listener(listener.address.value).unwrap_or(listener);
+        let places = match self.admit(&generation.config.limits, listener, counts, peer) {
+            Ok(places) => places,
+            Err(refusal) => {
+                let (told, facts) =
+                    (generation.config.log.refusals_per_minute, ConnectionFacts::new(peer, local));
+                self.shared.refusals.report(told, unix_now(), facts, refusal, false);
+                return;
+            }
         };
         let count = self.workers.len();
         let open = |worker: &usize| self.shared.open[*worker].load(Ordering::Relaxed);
@@ -291,25 +324,55 @@ impl Acceptor {
         };
         self.next = (worker + 1) % count;
         self.shared.open[worker].fetch_add(1, Ordering::Relaxed);
-        let slot = Slot { shared: Arc::clone(&self.shared), _place: place, worker };
+        counts.open.fetch_add(1, Ordering::Relaxed);
+        let (listener, counts) = (Arc::clone(listener), Arc::clone(counts));
+        let slot = Slot {
+            shared: Arc::clone(&self.shared),
+            counts: Arc::clone(&counts),
+            _places: places,
+            worker,
+        };
+        let arrival = Arrival { peer, local, listener, counts };
         // A worker that is gone takes its connections with it.
-        let _ = self.workers[worker].send(Accepted { stream, peer, local, slot });
+        let _ = self.workers[worker].send(Accepted { stream, arrival, slot });
+    }
+
+    /// Whether an address may come to a listener. A balancer does not count: its clients do, when they are known.
+    fn admit(
+        &self,
+        limits: &config::Limits,
+        listener: &config::Listener,
+        counts: &Counts,
+        peer: SocketAddr,
+    ) -> Result<Option<Places>, Refusal> {
+        if listener.proxy_protocol_from.is_empty() {
+            return counts.begin(&self.shared.addresses, limits, listener, peer.ip()).map(Some);
+        }
+        if listener.is_balancer(peer.ip()) {
+            return Ok(None);
+        }
+        let sentence =
+            "came by itself to a listener that only the balancers of `proxy_protocol_from` may use";
+        Err(Refusal::new(Reason::NotFromBalancer, sentence))
     }
 }
 
 /// The next connection of any listener. Starts behind the one that was served last, so that a busy one
-/// does not starve the others.
+/// does not starve the others, and leaves out those that are full.
 async fn accept_any(
     listeners: &[Open],
     from: &mut usize,
-) -> io::Result<(std::net::TcpStream, SocketAddr, SocketAddr)> {
+) -> io::Result<(usize, std::net::TcpStream, SocketAddr, SocketAddr)> {
     poll_fn(|cx| {
         for offset in 0..listeners.len() {
             let at = (*from + offset) % listeners.len();
-            if let Poll::Ready(accepted) = listeners[at].1.poll_accept(cx) {
+            let open = &listeners[at];
+            if !open.is_full()
+                && let Poll::Ready(accepted) = open.socket.poll_accept(cx)
+            {
                 *from = at + 1;
                 let accepted = accepted.and_then(|(stream, peer)| {
-                    Ok((stream.into_std()?, peer, listeners[at].1.local_addr()?))
+                    Ok((at, stream.into_std()?, peer, open.socket.local_addr()?))
                 });
                 return Poll::Ready(accepted);
             }
@@ -317,35 +380,4 @@ async fn accept_any(
         Poll::Pending
     })
     .await
-}
-
-/// What has been said of accepting that fails.
-#[derive(Default)]
-struct Complaints {
-    last: Option<Instant>,
-    unsaid: u64,
-}
-
-impl Complaints {
-    /// Accept errors have classes: a client that has gone already is nothing; a system without room is told,
-    /// with the remedy, and left alone for a moment.
-    async fn pause_after(&mut self, error: &io::Error) {
-        use io::ErrorKind as K;
-        if matches!(error.kind(), K::ConnectionAborted | K::ConnectionReset | K::Interrupted) {
-            debug!(%error, "a client went away before it was accepted");
-            return;
-        }
-        if self.last.is_some_and(|last| last.elapsed() < COMPLAINT_INTERVAL) {
-            self.unsaid += 1;
-        } else {
-            error!(
-                %error,
-                unsaid = self.unsaid,
-                "cannot accept, pausing for {PAUSE:?} each time; if this is about file descriptors, raise \
-                 `LimitNOFILE=` in the unit or lower `connections_max`"
-            );
-            *self = Self { last: Some(Instant::now()), unsaid: 0 };
-        }
-        sleep(PAUSE).await;
-    }
 }

@@ -6,7 +6,9 @@
 mod activity;
 mod addresses;
 mod client_io;
+mod complaints;
 mod connection;
+mod counts;
 mod expiries;
 mod frames;
 #[cfg(any(test, fuzzing))]
@@ -16,8 +18,10 @@ mod handshakes;
 mod health_checks;
 mod http;
 mod inherited;
+mod introduction;
 mod linger;
 mod listener;
+mod plain;
 mod pulse;
 mod rest;
 mod roster;
@@ -36,6 +40,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{Door, OpenError, Place};
+use crate::config;
 use crate::generation::Generation;
 use crate::observe::metrics::Metrics;
 use crate::observe::{AccessLog, Callers, Refusals, ReloadLog};
@@ -51,6 +56,7 @@ pub use pulse::Pulse;
 pub use standing::Term;
 
 use addresses::Addresses;
+use counts::{Counts, Places};
 use expiries::Expiries;
 use listener::Listening;
 use pulse::Beats;
@@ -118,22 +124,32 @@ impl Shared {
 /// An accepted connection on its way to its worker.
 struct Accepted {
     stream: std::net::TcpStream,
-    peer: SocketAddr,
-    local: SocketAddr,
+    arrival: Arrival,
     slot: Slot,
 }
 
-/// A connection's place among its worker's open ones.
+/// Where a connection comes from, and where to.
+struct Arrival {
+    peer: SocketAddr,
+    local: SocketAddr,
+    /// The listener's table, as it was when the connection came.
+    listener: Arc<config::Listener>,
+    counts: Arc<Counts>,
+}
+
+/// A connection's place among its worker's open ones, and among its listener's.
 struct Slot {
     shared: Arc<Shared>,
-    /// Among those of its address.
-    _place: addresses::Place,
+    counts: Arc<Counts>,
+    /// Among those of its address; a client behind a balancer gets them when its address is known.
+    _places: Option<Places>,
     worker: usize,
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         self.shared.open[self.worker].fetch_sub(1, Ordering::Relaxed);
+        self.counts.open.fetch_sub(1, Ordering::Relaxed);
         self.shared.room.notify_one();
     }
 }

@@ -20,7 +20,7 @@ use crate::generation::{Generation, Site};
 use crate::observe::metrics::Flood;
 use crate::observe::{ConnectionFacts, RequestId};
 use crate::policy::{LetIn, Reason, Refusal, Verdict};
-use crate::proxy_protocol::Arrival;
+use crate::proxy_protocol::Introduction;
 use crate::tls::unix_now;
 
 use super::worker::Worker;
@@ -51,7 +51,7 @@ impl Term {
 pub(super) struct Standing {
     worker: Rc<Worker>,
     facts: ConnectionFacts,
-    arrival: Rc<Arrival>,
+    introduction: Rc<Introduction>,
     caller: RefCell<Rc<Caller>>,
     /// The trust epoch that the caller was judged in.
     epoch: Cell<u64>,
@@ -69,6 +69,8 @@ pub(super) struct Standing {
     judgements: Cell<u64>,
     /// The exchanges that are under way, and some that have ended.
     exchanges: RefCell<Vec<Weak<Recall>>>,
+    /// Whether there never was any: the client was refused, and is told so by an answer.
+    is_turned_away: bool,
 }
 
 impl Standing {
@@ -83,7 +85,7 @@ impl Standing {
         verdict: Verdict,
     ) -> Self {
         let valid_until = valid_until(&verdict);
-        let arrival = Rc::new(Arrival {
+        let introduction = Rc::new(Introduction {
             client: facts.peer,
             gateway: facts.local,
             tls_version,
@@ -91,11 +93,11 @@ impl Standing {
             server_name: facts.server_name.clone(),
             unique_id: RequestId::random(),
         });
-        let caller = caller(&worker, &arrival, generation, site, verdict);
+        let caller = caller(&worker, &facts, &introduction, generation, site, verdict);
         Self {
             worker,
             facts,
-            arrival,
+            introduction,
             caller: RefCell::new(Rc::new(caller)),
             epoch: Cell::new(epoch),
             reached: Cell::new(unix_now()),
@@ -105,7 +107,21 @@ impl Standing {
             changes: Notify::new(),
             judgements: Cell::new(0),
             exchanges: RefCell::default(),
+            is_turned_away: false,
         }
+    }
+
+    /// Of a connection whose client was refused for this reason; every request of it is told so.
+    pub(super) fn turned_away(self, reason: Reason) -> Self {
+        // For good: nobody judges again what is lost.
+        self.lost.set(Some(reason));
+        self.expires.set(None);
+        Self { is_turned_away: true, ..self }
+    }
+
+    /// Whether there never was any, and the client is to be told so.
+    pub(super) fn is_turned_away(&self) -> bool {
+        self.is_turned_away
     }
 
     /// Whether the connection may go on.
@@ -169,7 +185,14 @@ impl Standing {
                 self.valid_until.set(until);
                 self.expires.set(expiry(until));
                 let site = Arc::clone(site);
-                let caller = caller(&self.worker, &self.arrival, generation, site, verdict);
+                let caller = caller(
+                    &self.worker,
+                    &self.facts,
+                    &self.introduction,
+                    generation,
+                    site,
+                    verdict,
+                );
                 self.caller.replace(Rc::new(caller));
             }
             Err(refusal) => {
@@ -230,7 +253,8 @@ impl Trust for Standing {
 
 fn caller(
     worker: &Worker,
-    arrival: &Rc<Arrival>,
+    facts: &ConnectionFacts,
+    introduction: &Rc<Introduction>,
     generation: Arc<Generation>,
     site: Arc<Site>,
     verdict: Verdict,
@@ -247,9 +271,10 @@ fn caller(
         identity_headers: headers,
         site,
         verdict,
-        peer: arrival.client,
-        arrival: Rc::clone(arrival),
+        peer: facts.peer,
+        introduction: Rc::clone(introduction),
         announced: Announced::default(),
+        balancer: facts.balancer.clone(),
         upstreams: Rc::clone(&worker.upstreams),
         rates: Arc::clone(&worker.shared.rates),
         counters: worker.counters.site(&name),

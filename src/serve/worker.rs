@@ -1,32 +1,39 @@
 //! One worker: a thread with a runtime of its own, its connections, and their upstream connections.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
+use crate::config::Listener;
 use crate::forward::RequestBody;
 use crate::observe::AccessLog;
 use crate::observe::metrics::LocalCounters;
 use crate::upstream::Upstreams;
 
 use super::connection;
-use super::handshakes::Handshakes;
+use super::handshakes::{Handshake, Handshakes};
 use super::health_checks;
 use super::roster::Roster;
 use super::{Accepted, Shared};
 
 /// How long an idle connection may still ask once when the gateway drains, so that a request which is on
 /// its way is answered instead of meeting a closed door.
-const DRAIN_GRACE: Duration = Duration::from_secs(1);
+pub(super) const DRAIN_GRACE: Duration = Duration::from_secs(1);
+
+/// How many files of challenges are read at once.
+const CHALLENGE_READS_MAX: usize = 4;
 
 /// What the connections of one worker share.
 pub(super) struct Worker {
@@ -40,6 +47,12 @@ pub(super) struct Worker {
     pub(super) roster: Rc<Roster>,
     /// The handshakes that are under way.
     pub(super) handshakes: Rc<Handshakes>,
+    /// Those of each listener that has a ceiling of its own.
+    pub(super) listener_handshakes: RefCell<HashMap<SocketAddr, Rc<Handshakes>>>,
+    /// The connections of plain HTTP, which last no longer than a handshake may.
+    pub(super) plain: Rc<Handshakes>,
+    /// Files of challenges that are read at once: each takes a thread.
+    pub(super) challenge_reads: Semaphore,
     /// How many requests are under way.
     pub(super) requests: Cell<usize>,
     /// Since when the gateway drains.
@@ -50,6 +63,15 @@ impl Worker {
     /// This worker's part of a ceiling of the whole process, rounded up.
     pub(super) fn share(&self, ceiling: usize) -> usize {
         ceiling.div_ceil(self.shared.open.len().max(1))
+    }
+
+    /// A place among the handshakes of a listener, where it has a ceiling of its own.
+    pub(super) fn begin_at(&self, listener: &Listener) -> Option<Handshake> {
+        let max = self.share(listener.handshakes_max?);
+        let mut all = self.listener_handshakes.borrow_mut();
+        // Listeners come and go with reloads.
+        all.retain(|_, handshakes| !handshakes.is_idle());
+        Some(all.entry(listener.address.value).or_default().begin(max))
     }
 
     /// How long an idle connection may still ask once when the gateway drains. Where another process serves already,
@@ -102,6 +124,9 @@ pub(super) async fn run(
         counters,
         roster: Rc::default(),
         handshakes: Rc::default(),
+        listener_handshakes: RefCell::default(),
+        plain: Rc::default(),
+        challenge_reads: Semaphore::new(CHALLENGE_READS_MAX),
         requests: Cell::new(0),
         draining: Cell::new(None),
     });
@@ -112,12 +137,12 @@ pub(super) async fn run(
     let asking = (number == 0).then(|| tokio::task::spawn_local(health_checks::run(asking)));
     let tracker = TaskTracker::new();
     let ended = Arc::clone(&worker.shared);
-    while let Some(Accepted { stream, peer, local, slot }) = accepted.recv().await {
+    while let Some(Accepted { stream, arrival, slot }) = accepted.recv().await {
         worker.counters.accepted();
         let stream = match TcpStream::from_std(stream) {
             Ok(stream) => stream,
             Err(error) => {
-                debug!(%peer, %error, "a connection could not be registered");
+                debug!(peer = %arrival.peer, %error, "a connection could not be registered");
                 continue;
             }
         };
@@ -125,7 +150,7 @@ pub(super) async fn run(
         tracker.spawn_local(async move {
             let cut = worker.shared.stop.cut.clone();
             tokio::select! {
-                () = connection::serve(worker, stream, peer, local) => {}
+                () = connection::serve(worker, stream, arrival) => {}
                 () = cut.cancelled() => {}
             }
             drop(slot);

@@ -6,23 +6,27 @@ use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 
-use rustls::server::{Accepted, Acceptor};
+use rustls::server::{Accepted, Acceptor, NoServerSessionStorage, ServerConfig};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::{TLS12, TLS13};
 use rustls::{Error, HandshakeKind, PeerIncompatible, ProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::StartHandshake;
 
-use crate::config::TlsVersion;
-use crate::policy::{LetIn, Reason, Refusal};
+use crate::config::{Refused, TlsVersion};
+use crate::policy::{LetIn, Reason, Refusal, Verdict};
 
 use super::client_hello::HelloFacts;
+use super::client_stream::ClientStream;
 use super::handshake_failure::refusal_of;
 use super::iana;
-use super::server_config::SiteTls;
+use super::material::Challenge;
+use super::server_config::{SiteTls, provider};
 use super::verifier::{Finding, OUTCOME};
 
 /// A client's stream after the handshake.
-pub type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
+pub type TlsStream = tokio_rustls::server::TlsStream<ClientStream>;
 
 /// A ClientHello: enough to choose a site, nothing answered yet.
 pub struct ClientHello {
@@ -34,8 +38,8 @@ pub struct ClientHello {
 pub struct Established {
     /// The encrypted stream, where it stays: it is large, and handed on several times.
     pub stream: Box<TlsStream>,
-    /// Whom the client proved to be, or why it is let in unverified.
-    pub client: LetIn,
+    /// Whether the client is let in.
+    pub client: Arrived,
     /// Whether HTTP/2 was agreed on.
     pub http2: bool,
     /// Whether the client resumed a session.
@@ -44,6 +48,14 @@ pub struct Established {
     pub version: &'static str,
     /// The group of the key exchange, as log lines show it; a session of TLS 1.2 that is resumed has none.
     pub group: Option<String>,
+}
+
+/// A client behind its handshake.
+pub enum Arrived {
+    /// Whom it proved to be, or why it is let in unverified.
+    LetIn(LetIn),
+    /// It is refused, and is to be told so by an answer.
+    TurnedAway(Verdict, Refusal),
 }
 
 /// Why there is no ClientHello.
@@ -145,15 +157,59 @@ impl ClientHello {
         &self.facts
     }
 
-    /// Goes through with the handshake under a site's configuration.
+    /// Whether it is a CA that asks for the certificate of a challenge, and for nothing else (RFC 8737 section 3).
+    pub fn is_challenge(&self) -> bool {
+        let alpn = self.accepted.client_hello().alpn();
+        alpn.is_some_and(|alpn| alpn.eq([ACME_TLS.as_slice()]))
+    }
+
+    /// Shows a CA the certificate of its challenge. Nobody is asked for a certificate, no session is begun, and what
+    /// is agreed on leads to no site: the connection has no further use.
     ///
     /// # Errors
     /// The refusal, and the stream on which the alert was sent.
+    pub async fn answer_challenge(
+        self,
+        stream: TcpStream,
+        challenge: Challenge,
+    ) -> Result<TcpStream, (Refusal, Option<TcpStream>)> {
+        let config = match challenge_config(challenge.0) {
+            Ok(config) => Arc::new(config),
+            Err(error) => {
+                let sentence = format!("asked for a challenge, which cannot be answered: {error}");
+                return Err((Refusal::new(Reason::TlsFailure, sentence), Some(stream)));
+            }
+        };
+        let start = StartHandshake::from_parts(self.accepted, stream);
+        match start.into_stream(config).into_fallible().await {
+            Ok(mut stream) => {
+                // The CA may be gone: it has seen what it wanted.
+                let _ = stream.shutdown().await;
+                Ok(stream.into_inner().0)
+            }
+            Err((error, stream)) => {
+                let refusal = match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>())
+                {
+                    Some(error) => refusal_of(error, &self.facts, TlsVersion::V1_2, None),
+                    None => Refusal::new(Reason::Closed, closed_sentence(&error)),
+                };
+                Err((refusal, Some(stream)))
+            }
+        }
+    }
+
+    /// Goes through with the handshake under a site's configuration.
+    ///
+    /// # Errors
+    /// The refusal, and the stream on which the alert was sent; none if the client is dropped without a word.
     pub async fn handshake(
         self,
         stream: TcpStream,
         site: &SiteTls,
     ) -> Result<Established, (Refusal, Option<TcpStream>)> {
+        let drops = site.refused() == Refused::Drop;
+        let stream = ClientStream::new(stream, drops);
+        let last_word = |stream: ClientStream| (!drops).then(|| stream.into_tcp());
         let start = StartHandshake::from_parts(self.accepted, stream);
         let handshake = start.into_stream(Arc::clone(&site.config)).into_fallible();
         let (result, finding) = OUTCOME
@@ -163,18 +219,25 @@ impl ClientHello {
             })
             .await;
         match (result, finding) {
-            (Ok(stream), finding) => {
+            (Ok(mut stream), finding) => {
+                stream.get_mut().0.pass();
                 // A resumed session skips the verifier, and a client without a certificate never meets it.
                 // Both are judged here instead, before a byte of the first request is read. An outcome that
                 // is a refusal counts as one unless the site's mode passes over it.
                 let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                let presented = chain.len();
                 match site.judge_certificates(finding.map(|finding| finding.outcome), chain) {
-                    Ok(client) => Ok(established(stream, client)),
-                    Err(refusal) => Err((refusal, Some(stream.into_inner().0))),
+                    Ok(client) => Ok(established(stream, Arrived::LetIn(client))),
+                    Err(refusal) => match site.turned_away(&refusal, presented) {
+                        Some(verdict) => {
+                            Ok(established(stream, Arrived::TurnedAway(verdict, refusal)))
+                        }
+                        None => Err((refusal, last_word(stream.into_inner().0))),
+                    },
                 }
             }
             (Err((_, stream)), Some(Finding { outcome: Err(refusal), goes_on: false })) => {
-                Err((refusal, Some(stream)))
+                Err((refusal, last_word(stream)))
             }
             (Err((error, stream)), finding) => {
                 let outcome = finding.map(|finding| finding.outcome);
@@ -183,13 +246,29 @@ impl ClientHello {
                     Some(error) => refusal_of(error, &self.facts, site.version_min, outcome),
                     None => Refusal::new(Reason::Closed, closed_sentence(&error)),
                 };
-                Err((refusal, Some(stream)))
+                Err((refusal, last_word(stream)))
             }
         }
     }
 }
 
-fn established(stream: TlsStream, client: LetIn) -> Established {
+/// The protocol of a challenge.
+const ACME_TLS: &[u8; 10] = b"acme-tls/1";
+
+/// A configuration that serves one handshake and holds nothing of any site.
+fn challenge_config(certificate: CertifiedKey) -> Result<ServerConfig, Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certificate)));
+    config.alpn_protocols = vec![ACME_TLS.to_vec()];
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    Ok(config)
+}
+
+fn established(stream: TlsStream, client: Arrived) -> Established {
     let connection = stream.get_ref().1;
     let http2 = connection.alpn_protocol() == Some(b"h2");
     let is_resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
@@ -223,7 +302,14 @@ fn not_tls(bytes: &[u8]) -> HelloFailure {
     }
     let seen = bytes[..bytes.len().min(16)].escape_ascii();
     let sentence = format!("did not speak TLS: its first bytes were `{seen}`");
-    HelloFailure::Refused(Refusal::new(Reason::NotTls, sentence), Box::default())
+    let mut refusal = Refusal::new(Reason::NotTls, sentence);
+    if bytes.starts_with(b"PROXY ") || bytes.starts_with(b"\r\n\r\n\0\r\nQUIT\n") {
+        refusal = refusal.advising(
+            "this is the PROXY protocol: name the balancer in `proxy_protocol_from` of this `[[listener]]`, or \
+             have it send none",
+        );
+    }
+    HelloFailure::Refused(refusal, Box::default())
 }
 
 fn closed(how: &str) -> HelloFailure {

@@ -9,6 +9,7 @@ mod app;
 mod app_failure;
 pub mod client;
 mod client_hello;
+mod client_stream;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod handshake_failure;
@@ -21,12 +22,13 @@ mod verdicts;
 mod verifier;
 
 pub use acceptor::{
-    ClientHello, Established, HelloFailure, TlsStream, read_client_hello,
+    Arrived, ClientHello, Established, HelloFailure, TlsStream, read_client_hello,
     refuse_unknown_server_name,
 };
 pub use app::{AppStream, AppTls};
 pub use app_failure::failure as app_failure;
 pub use client_hello::HelloFacts;
+pub use client_stream::ClientStream;
 pub use server_config::SiteTls;
 pub use verifier::{Admission, ClientVerifier};
 

@@ -9,8 +9,8 @@ use rustls::server::{NoServerSessionStorage, ServerConfig, StoresServerSessions}
 use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 
-use crate::config::{Report, Site, TlsVersion};
-use crate::policy::{LetIn, Reason, Refusal};
+use crate::config::{Refused, Report, Site, TlsVersion};
+use crate::policy::{self, LetIn, Reason, Refusal, Verdict};
 
 use super::material::ServerMaterial;
 use super::sessions::Sessions;
@@ -64,6 +64,16 @@ impl SiteTls {
         config.max_early_data_size = 0;
         let version_min = site.tls.version_min;
         Some(Self { config: Arc::new(config), version_min, verifier })
+    }
+
+    /// What clients get that are refused for their certificates.
+    pub(super) fn refused(&self) -> Refused {
+        self.verifier.refused()
+    }
+
+    /// What a refused client is served as, if it is to be told so by an answer.
+    pub(super) fn turned_away(&self, refusal: &Refusal, presented: usize) -> Option<Verdict> {
+        policy::turned_away(self.refused(), refusal.reason, presented)
     }
 
     /// Judges a chain, the client's own certificate first, by everything that this site asks for at this

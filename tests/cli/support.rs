@@ -276,7 +276,7 @@ impl Gateway {
     /// Waits until it listens; where.
     pub fn await_address(&mut self) -> SocketAddr {
         let line = self.await_line("listening");
-        let at = line.find("127.0.0.1:").unwrap();
+        let at = line.find("127.0.0.").unwrap();
         let address = line[at..].trim_end_matches(|c: char| !c.is_ascii_digit());
         let end = address.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'));
         address[..end.unwrap_or(address.len())].parse().unwrap()

@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Output;
 use std::thread;
@@ -104,4 +106,45 @@ fn one_that_cannot_serve_leaves_the_old_one_serving() {
     gateway.await_line("stopped");
     gateway.signal_successor("TERM");
     assert_eq!(gateway.await_end().code(), Some(0));
+}
+
+/// Each listener goes on as what it was, and the files of challenges are within reach of both processes.
+#[test]
+fn listeners_of_every_kind_are_handed_over() {
+    let place = Place::new();
+    let app = SlowApp::start();
+    let challenges = place.path().join("challenges");
+    fs::create_dir(&challenges).unwrap();
+    let tables = "[[listener]]\naddress = \"127.0.0.2:0\"\nkind = \"http\"\nacme_challenges = \"challenges\"\n\
+                  [[listener]]\naddress = \"127.0.0.3:0\"\nproxy_protocol_from = [\"127.0.0.0/8\"]\n\
+                  [runtime]\ncontrol_socket = \"control.sock\"\nwatch = false\n";
+    let config = place.config(any_port(), app.address, tables);
+    let command = [OsStr::new("run"), OsStr::new("--config"), config.as_os_str()];
+    let mut gateway = Gateway::start(program(command));
+    let [_, plain, balanced] = [(); 3].map(|()| gateway.await_address());
+    gateway.await_line("serving");
+    let challenge = |name: &str| {
+        fs::write(challenges.join(name), name).unwrap();
+        let request =
+            format!("GET /.well-known/acme-challenge/{name} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        said(plain, request.as_bytes())
+    };
+    let is_noise = || said(balanced, b"\x16\x03\x01").is_empty();
+    assert!(challenge("before").ends_with("before") && is_noise());
+    let upgraded = upgrade(&place);
+    assert_eq!(upgraded.status.code(), Some(0), "{}", stderr(&upgraded));
+    gateway.await_line("stopped");
+    assert!(challenge("after").ends_with("after") && is_noise());
+    gateway.signal_successor("TERM");
+    assert_eq!(gateway.await_end().code(), Some(0));
+}
+
+/// All that comes back.
+fn said(address: std::net::SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    // What nobody wants to hear may end in a reset.
+    _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).unwrap()
 }

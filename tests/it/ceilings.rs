@@ -143,3 +143,91 @@ fn a_site_takes_no_more_requests_than_it_may_from_all_together() {
     let statuses: Vec<_> = (0..4).map(|_| client.get("/").status()).collect();
     assert_eq!(statuses, [200, 200, 429, 429]);
 }
+
+/// A listener that is full leaves its clients in the kernel, and all others alone.
+#[test]
+fn a_listener_that_is_full_has_its_clients_wait_and_no_others() {
+    let app = Upstream::answering(OK);
+    let doors = "connections_max = 2\n[[listener]]\naddress = \"127.0.0.2:0\"";
+    let gateway = Setup::new(&app).doors(doors).start();
+    let (mut one, two) = (gateway.connect(), gateway.connect());
+    let mut third = gateway.caller().open();
+    third.set_patience(std::time::Duration::from_millis(200));
+    assert!(third.handshake().is_err());
+    third.set_patience(crate::support::PATIENCE);
+    // Meanwhile the other listener serves as ever, and so do those that are in.
+    let mut caller = gateway.caller();
+    caller.address = gateway.addresses()[1];
+    let others: Vec<_> = (0..5).map(|_| caller.connect()).collect();
+    assert!(others.into_iter().all(|mut other| other.get("/").status() == 200));
+    assert_eq!(one.get("/").status(), 200);
+    drop(two);
+    third.handshake().unwrap();
+    assert_eq!(third.get("/").status(), 200);
+    // A reload that lifts it lets everybody in.
+    let mut fourth = gateway.caller().open();
+    gateway.replace("connections_max = 2", "connections_max = 20");
+    fourth.handshake().unwrap();
+    assert_eq!((fourth.get("/").status(), one.get("/").status()), (200, 200));
+}
+
+#[test]
+fn an_address_has_no_more_connections_at_a_listener_than_it_may() {
+    let app = Upstream::answering(OK);
+    let doors = "connections_per_address_max = 1\n[[listener]]\naddress = \"127.0.0.2:0\"";
+    let gateway = Setup::new(&app).doors(doors).start();
+    let mut one = gateway.connect();
+    assert!(gateway.caller().try_open().is_none_or(|mut other| other.handshake().is_err()));
+    let mut caller = gateway.caller();
+    caller.address = gateway.addresses()[1];
+    let others: Vec<_> = (0..3).map(|_| caller.connect()).collect();
+    assert!(others.into_iter().all(|mut other| other.get("/").status() == 200));
+    assert_eq!(one.get("/").status(), 200);
+}
+
+/// A flood at one listener takes no place from handshakes at another.
+#[test]
+fn handshakes_of_a_listener_make_way_among_themselves() {
+    let app = Upstream::answering(OK);
+    let doors = "handshakes_max = 4\n[[listener]]\naddress = \"127.0.0.2:0\"";
+    let gateway = Setup::new(&app).doors(doors).start();
+    let begin = |address| {
+        let mut stream = port::connect(address).unwrap();
+        stream.write_all(b"\x16\x03\x01").unwrap();
+        stream
+    };
+    let mut elsewhere = begin(gateway.addresses()[1]);
+    let mut flood: Vec<_> = (0..30).map(|_| begin(gateway.address)).collect();
+    assert_eq!(gateway.connect().get("/").status(), 200);
+    let is_gone = |stream: &mut std::net::TcpStream| {
+        stream.set_nonblocking(true).unwrap();
+        !matches!(stream.read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    soon(|| flood.iter_mut().filter_map(|stream| is_gone(stream).then_some(())).count() >= 26);
+    assert!(!is_gone(&mut elsewhere));
+}
+
+/// What is shed first is who has proved nothing, then who asks anew; never what is under way.
+#[test]
+fn overload_sheds_handshakes_then_requests_and_nothing_that_runs() {
+    let app = Upstream::scripted(|talk| {
+        while let Ok(Some(request)) = talk.request() {
+            // Answered when the client says so, by its body.
+            if request.first_line.starts_with("POST") || request.first_line.contains("/now") {
+                talk.say(OK);
+            }
+        }
+    });
+    let gateway = with_limits(&app, "handshakes_max = 4\nrequests_max = 1");
+    let (mut slow, mut other) = (gateway.connect(), gateway.connect());
+    slow.send("POST /slow HTTP/1.1\r\nhost: a.example\r\ncontent-length: 2\r\n\r\nx");
+    app.wait_for_connections(1);
+    let flood: Vec<_> = (0..20).map(|_| port::connect(gateway.address).unwrap()).collect();
+    // Verified connections feel nothing of the flood; a new request is told to come again.
+    assert_eq!(other.get("/now").status(), 503);
+    assert_eq!(gateway.connect().get("/now").status(), 503);
+    slow.send("x");
+    assert_eq!(slow.response().status(), 200);
+    soon(|| other.get("/now").status() == 200);
+    drop(flood);
+}

@@ -7,6 +7,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "nobody reaches into a test")]
 
 mod access_log;
+mod acme_tls;
 mod admin;
 mod attacks;
 mod ceilings;
@@ -26,6 +27,8 @@ mod origin;
 mod partial_chain;
 mod pins;
 mod pkits;
+mod plain_http;
+mod proxy_protocol;
 mod refusals;
 mod reload;
 mod rest;
@@ -38,6 +41,7 @@ mod smuggling;
 mod spread;
 mod streaming;
 mod support;
+mod turned_away;
 mod upgrades;
 mod upstream_failures;
 mod upstreams;

@@ -17,6 +17,7 @@ mod curl;
 mod gateway;
 mod grpc;
 mod guides;
+mod haproxy;
 mod keys;
 mod legacy;
 mod load;

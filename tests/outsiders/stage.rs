@@ -36,11 +36,18 @@ impl Stage {
     /// A gateway with files and `[[site]]` tables of the test's own, in which the app has `APP_PORT`.
     #[track_caller]
     pub(crate) fn with_site(folder: Folder, sites: &str) -> Self {
+        Self::with_listener(folder, "", sites)
+    }
+
+    /// The same with more of the listener.
+    #[track_caller]
+    pub(crate) fn with_listener(folder: Folder, listener: &str, sites: &str) -> Self {
         let app = App::start();
         let sites = sites.replace("APP_PORT", &app.port.to_string());
         let config = format!(
             "[[listener]]\n\
              address = \"127.0.0.1:0\"\n\
+             {listener}\
              [log]\n\
              format = \"json\"\n\
              [runtime]\n\

@@ -24,11 +24,7 @@ pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
     if let Some(findings) = findings {
         let generation = &findings.generation;
         let configured = &generation.config.listeners;
-        listeners.extend(
-            configured
-                .iter()
-                .map(|listener| json!({ "address": listener.address.value.to_string() })),
-        );
+        listeners.extend(configured.iter().map(|one| listener(one)));
         let all = generation.sites.iter();
         sites.extend(all.map(|one| site(one, &findings.reached, findings.now)));
         workers = Some(generation.workers());
@@ -53,6 +49,15 @@ pub(super) fn document(report: &Report, findings: Option<&Findings>) -> String {
         "sites": sites,
     });
     format!("{document:#}\n")
+}
+
+fn listener(listener: &config::Listener) -> Value {
+    let networks = listener.proxy_protocol_from.iter().map(ToString::to_string);
+    json!({
+        "address": listener.address.value.to_string(),
+        "kind": listener.kind.as_str(),
+        "proxy_protocol_from": networks.collect::<Vec<_>>(),
+    })
 }
 
 fn problem(file: &str, problem: &Problem) -> Value {
@@ -96,6 +101,7 @@ fn site(site: &Site, reached: &HashMap<Endpoint, Result<(), String>>, now: i64) 
         "tls_version_min": version(site.config.tls.version_min),
         "tls_version_max": version(site.config.tls_version_max()),
         "mode": site.config.client.mode.as_str(),
+        "refused": site.config.client.refused.as_str(),
         "crl": site.facts.lists.iter().map(list).collect::<Vec<_>>(),
         "allow": site.config.client.allow.iter().map(rule).collect::<Vec<_>>(),
         "deny": site.config.client.deny.iter().map(rule).collect::<Vec<_>>(),

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::config::{AccessTarget, Endpoint, Located, Palette, Report, Rule, TlsVersion};
+use crate::config::{
+    AccessTarget, Endpoint, ListenerKind, Located, Palette, Refused, Report, Rule, TlsVersion,
+};
 use crate::generation::Site;
 use crate::identity::{Claims, timestamp_text};
 use crate::observe::days_left;
@@ -26,7 +28,21 @@ pub(super) fn summary(report: &Report, findings: &Findings, palette: Palette) ->
     page.line(&format!("{good}✓ {} {verdict}{reset}", report.path().display()));
     page.line("");
     for listener in &generation.config.listeners {
-        page.fact("listener", &listener.address.value.to_string());
+        let address = listener.address.value;
+        match &listener.kind {
+            ListenerKind::Https => page.fact("listener", &address.to_string()),
+            ListenerKind::Http(http) => {
+                page.fact("listener", &format!("{address}, plain HTTP: sends on to HTTPS"));
+                if let Some(folder) = &http.acme_challenges {
+                    page.fact("", &format!("ACME challenges from {}", folder.value.display()));
+                }
+            }
+        }
+        if !listener.proxy_protocol_from.is_empty() {
+            let networks = listener.proxy_protocol_from.iter().map(ToString::to_string);
+            let networks = networks.collect::<Vec<_>>().join(", ");
+            page.fact("", &format!("PROXY protocol from {networks}, and nobody else"));
+        }
     }
     let admin = &generation.config.admin;
     let address = admin.address.iter().map(|address| format!("http://{}/status", address.value));
@@ -85,6 +101,11 @@ impl Page {
         for (number, pin) in client.pinned_spki_sha256.iter().enumerate() {
             let label = if number == 0 { "client key" } else { "or" };
             self.fact(label, &format!("sha256 {}", hex(&pin.value)));
+        }
+        match client.refused {
+            Refused::Alert => {}
+            Refused::Drop => self.fact("refused clients", "are dropped without an alert"),
+            Refused::Answer => self.fact("refused clients", "get 403 with the reason"),
         }
         if client.allow.is_empty() {
             let of_whom = if client.pinned_spki_sha256.is_empty() {

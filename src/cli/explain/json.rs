@@ -37,6 +37,7 @@ fn site(judged: &Judged<'_>, explanation: &Explanation<'_>) -> Value {
         "rule": admitted.and_then(|admitted| Some(admitted.rule.as_ref()?.value.to_string())),
         "valid_until": admitted.map(|admitted| timestamp_text(admitted.identity.valid_until())),
         "headers": headers.map(|headers| object(headers)),
+        "refused": refusal.map(|_| judged.site.client.refused.as_str()),
         "reason": refusal.map(|refusal| refusal.reason.as_str()),
         "sentence": refusal.map(|refusal| format!("the client {}", refusal.sentence)),
         "nearest": refusal.and_then(|refusal| refusal.nearest.as_ref()),

@@ -1,6 +1,6 @@
 //! The explanation that people read.
 
-use crate::config::{Palette, Source};
+use crate::config::{Palette, Refused, Source};
 use crate::identity::{Claims, timestamp_text};
 use crate::policy::Refusal;
 
@@ -102,6 +102,14 @@ impl Page {
             self.fact("but goes on", &format!("unverified, by `mode = \"{mode}\"`"));
             self.fact("app gets", &format!("x-ssl-client-verify: {told}"));
             self.fact("not judged", NOT_JUDGED);
+        }
+        match judged.site.client.refused {
+            _ if judged.unverified.is_some() => {}
+            Refused::Alert => {}
+            Refused::Drop => self.fact("client gets", "no word: the connection is closed"),
+            Refused::Answer => {
+                self.fact("client gets", "403 with the reason, behind the handshake");
+            }
         }
         for (number, der) in explanation.presented.iter().enumerate() {
             let label = if number == 0 { "certificate" } else { "then" };

@@ -142,6 +142,10 @@ fields! {
     ResponseBytes = "response_bytes",
     /// The client's address and port.
     Peer = "peer",
+    /// The balancer's address and port, where its word is taken for the client's (PROXY protocol).
+    Balancer = "balancer",
+    /// The balancer's name for the connection, likewise.
+    UniqueId = "unique_id",
     /// A short name of the verified client.
     Identity = "identity",
     /// What verification found.
@@ -164,7 +168,7 @@ fields! {
 
 impl AccessField {
     /// Those of a line in JSON and in text, in their order; the others are for patterns alone.
-    pub const DOCUMENTED: &[Self] = Self::ALL.split_at(19).0;
+    pub const DOCUMENTED: &[Self] = Self::ALL.split_at(21).0;
 
     /// The field of this name.
     pub fn named(name: &str) -> Option<Self> {

@@ -10,6 +10,8 @@ use crate::config::rule::Rule;
 pub struct Client {
     /// What becomes of a client without a verified certificate.
     pub mode: ClientMode,
+    /// What a client gets that is refused for its certificate.
+    pub refused: Refused,
     /// Rules of which one must fit the client; empty admits whoever the CA vouches for.
     pub allow: Vec<Located<Rule>>,
     /// Rules of which none may fit, whatever `allow` says.
@@ -34,6 +36,28 @@ pub struct Client {
     pub crl_missing: CrlMissing,
     /// What to do when the list has run out.
     pub crl_expired: OnDoubt,
+}
+
+/// `refused = "..."`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// A TLS alert that says what is wrong.
+    Alert,
+    /// Nothing: the connection is closed without a word.
+    Drop,
+    /// Its handshake goes on, and its first request is answered with the reason, and no other.
+    Answer,
+}
+
+impl Refused {
+    /// Its word in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Drop => "drop",
+            Self::Answer => "answer",
+        }
+    }
 }
 
 /// `mode = "..."`
@@ -84,6 +108,7 @@ impl Client {
     pub fn of_defaults() -> Self {
         Self {
             mode: ClientMode::Require,
+            refused: Refused::Alert,
             allow: Vec::new(),
             deny: Vec::new(),
             pinned_spki_sha256: Vec::new(),

@@ -2,6 +2,7 @@
 //! operator says in so many words that it may not.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::config::model::{Admin, Listener, Runtime};
 use crate::config::raw::{Reader, Table, Wrong};
@@ -10,7 +11,7 @@ use crate::config::report::Located;
 use super::listener::{address, clash, taken};
 
 /// Reads the table, if there is one.
-pub(super) fn admin(top: &Table<'_>, listeners: &[Listener], reader: &Reader<'_>) -> Admin {
+pub(super) fn admin(top: &Table<'_>, listeners: &[Arc<Listener>], reader: &Reader<'_>) -> Admin {
     let mut table = top.table("admin");
     let is_written = top.has("admin");
     let is_named = |key| table.has(key) || reader.is_meant("admin", key);

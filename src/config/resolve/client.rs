@@ -3,7 +3,7 @@
 
 use super::{legacy, trust};
 use crate::config::model::{
-    CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, OnDoubt,
+    CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, OnDoubt, Refused,
 };
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
@@ -25,8 +25,10 @@ pub(super) fn client(mut table: Table<'_>, reader: &Reader<'_>) -> Client {
     let extended_key_usage = table.parsed("extended_key_usage", extended_key_usage);
     let crl_check = table.parsed("crl_check", crl_check);
     let mode = table.parsed("mode", client_mode);
+    let refused = table.parsed("refused", refused);
     let client = Client {
         mode: mode.map_or(ClientMode::Require, |mode| mode.value),
+        refused: refused.map_or(Refused::Alert, |word| word.value),
         allow,
         deny,
         pinned_spki_sha256: trust::pins(&mut table, reader),
@@ -60,6 +62,18 @@ pub(super) fn client_mode(text: &str) -> Result<ClientMode, Wrong> {
         _ => "write `\"require\"`, `\"optional\"` or `\"request\"`",
     };
     Err(Wrong::new(format!("`mode` knows no `{text}`"), fix))
+}
+
+fn refused(text: &str) -> Result<Refused, Wrong> {
+    match text {
+        "alert" => Ok(Refused::Alert),
+        "drop" => Ok(Refused::Drop),
+        "answer" => Ok(Refused::Answer),
+        _ => Err(Wrong::new(
+            format!("`refused` knows no `{text}`"),
+            "write `\"alert\"`, `\"drop\"` to close without a word, or `\"answer\"` for a 403 behind the handshake",
+        )),
+    }
 }
 
 fn crl_check(text: &str) -> Result<CrlCheck, Wrong> {

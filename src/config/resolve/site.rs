@@ -61,6 +61,7 @@ fn site(
     let certificate = table.path("certificate");
     let private_key = table.path("private_key");
     let private_key_passphrase_file = table.path("private_key_passphrase_file");
+    let acme_tls_certificates = table.path("acme_tls_certificates");
     let client_table = table.table("client");
     let client_ca =
         trust::client_ca(&mut table, client_table.span("pinned_spki_sha256").as_ref(), reader);
@@ -103,6 +104,7 @@ fn site(
             certificate: certificate?,
             private_key: private_key?,
             private_key_passphrase_file,
+            acme_tls_certificates,
             client_ca: client_ca?,
             upstream,
             encoded_slashes: encoded_slashes.is_some_and(|word| word.value),

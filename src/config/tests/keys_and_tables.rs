@@ -100,7 +100,7 @@ address = "127.0.0.1:9000""#), @r#"
     gateway.toml:10:1: unknown key `banana` in `[[site]]`
       10 | banana = 1
          | ^^^^^^
-      fix:  remove it; known here: `server_names`, `certificate`, `private_key`, `private_key_passphrase_file`, `client_ca`, `upstream`, `allow_plaintext_upstream`, `encoded_slashes`, `upgrades`, `[site.client]`, `[[site.route]]`, `[site.answers]`, `[site.identity_headers]`, `[site.tls]`, `[site.timeouts]`, `[site.limits]`
+      fix:  remove it; known here: `server_names`, `certificate`, `private_key`, `private_key_passphrase_file`, `client_ca`, `upstream`, `allow_plaintext_upstream`, `acme_tls_certificates`, `encoded_slashes`, `upgrades`, `[site.client]`, `[[site.route]]`, `[site.answers]`, `[site.identity_headers]`, `[site.tls]`, `[site.timeouts]`, `[site.limits]`
     gateway.toml:11:2: unknown table `oranges` in the top table
       11 | [oranges]
          |  ^^^^^^^

@@ -4,6 +4,7 @@ mod access_log;
 mod admin;
 mod everything;
 mod keys_and_tables;
+mod listeners;
 mod loading;
 mod resolving;
 mod routes;

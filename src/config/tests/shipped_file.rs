@@ -36,7 +36,9 @@ fn its_defaults_are_the_defaults() {
     let text = uncommented();
     // Of a route, those that only another action has.
     let examples = ["pinned_spki_sha256", "control_socket", "path_prefix", "status = 404"];
-    let of_actions = ["location", "body = '{\"request_id", "content_type"];
+    // And of a listener, those of plain HTTP.
+    let of_actions =
+        ["redirect_port", "acme_challenges", "location", "body = '{\"request_id", "content_type"];
     let is_example =
         |line: &str| examples.iter().chain(&of_actions).any(|example| line.starts_with(example));
     let lines = text.lines().filter(|line| !is_example(line));

@@ -17,7 +17,7 @@ use super::distinguished_name;
 
 use dns::DnsPattern;
 use email::EmailPattern;
-use network::Network;
+pub use network::Network;
 use uri::UriPattern;
 
 /// A fact of a certificate that rules can ask for.

@@ -1,18 +1,19 @@
 //! An IP address to compare with, or a network in CIDR notation.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::NotAPattern;
 
 /// All addresses that share the first bits of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Network {
+pub struct Network {
     first: IpAddr,
     bits: u32,
 }
 
 impl Network {
-    pub(super) fn parse(text: &str) -> Result<Self, NotAPattern> {
+    pub(crate) fn parse(text: &str) -> Result<Self, NotAPattern> {
         let no_network =
             |fix: String| NotAPattern::new(format!("`{text}` is no IP address or network"), fix);
         let forms = || {
@@ -59,9 +60,18 @@ impl Network {
     }
 
     /// Whether it holds an address.
-    pub(super) fn holds(&self, address: IpAddr) -> bool {
+    pub fn holds(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         width(address) == width(self.first) && masked(address, self.bits) == self.first
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.bits {
+            bits if bits == width(self.first) => write!(f, "{}", self.first),
+            bits => write!(f, "{}/{bits}", self.first),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::config::{AccessField, AccessFormat, AccessPattern, AccessPiece, Quote
 use crate::identity::clip;
 
 use super::record::Record;
+use crate::observe::refusal::Balancer;
 
 /// The longest name of a client; certificates have room for far longer ones.
 const IDENTITY_MAX: usize = 512;
@@ -135,6 +136,8 @@ fn value(record: &Record, field: AccessField) -> Value<'_> {
         AccessField::ResponseBytes => Value::Number(record.response_bytes),
         AccessField::Peer => said(record.peer.to_string()),
         AccessField::PeerAddress => said(record.peer.ip().to_string()),
+        AccessField::Balancer => of_balancer(record, |balancer| &balancer.address),
+        AccessField::UniqueId => of_balancer(record, |balancer| &balancer.unique_id),
         AccessField::Identity => match record.verdict.identity().map(|identity| identity.name()) {
             Some(name) if name.len() > IDENTITY_MAX => chosen(&clip(name.to_owned(), IDENTITY_MAX)),
             name => borrowed(name.unwrap_or_default()),
@@ -150,6 +153,10 @@ fn value(record: &Record, field: AccessField) -> Value<'_> {
 
 fn borrowed(text: &str) -> Value<'_> {
     Value::Text(Cow::Borrowed(text.as_bytes()))
+}
+
+fn of_balancer(record: &Record, text: impl Fn(&Balancer) -> &str) -> Value<'_> {
+    borrowed(record.balancer.as_deref().map_or("", text))
 }
 
 fn of_header(value: Option<&[u8]>) -> Value<'_> {

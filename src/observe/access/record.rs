@@ -12,6 +12,7 @@ use crate::identity::clip;
 use crate::policy::Verdict;
 
 use crate::observe::exchange::RequestId;
+use crate::observe::refusal::Balancer;
 
 /// The longest texts, in bytes; of a longer one the middle is missing, marked `...`.
 const METHOD_MAX: usize = 64;
@@ -51,6 +52,8 @@ pub struct Record {
     pub response_bytes: u64,
     /// The client's address.
     pub peer: SocketAddr,
+    /// Whose word that is, where a balancer says so.
+    pub balancer: Option<Arc<Balancer>>,
     /// Who asked.
     pub verdict: Verdict,
     /// The first name of the site.
@@ -83,6 +86,7 @@ impl Record {
             request_bytes: 0,
             response_bytes: 0,
             peer,
+            balancer: None,
             verdict,
             site,
             upstream: None,

@@ -33,6 +33,13 @@ impl LocalCounters {
         self.shared.floods[flood as usize].add(1);
     }
 
+    /// Counts an answer in plain HTTP, by one of [`super::PLAIN_CODES`].
+    pub fn plain_answered(&self, code: &str) {
+        let place = super::PLAIN_CODES.iter().position(|known| *known == code);
+        let last = super::PLAIN_CODES.len() - 1;
+        self.shared.plain[place.unwrap_or(last)].add(1);
+    }
+
     /// The counters of a site; its connections keep them.
     pub fn site(&self, name: &str) -> Arc<SiteCounters> {
         self.entry(name).1

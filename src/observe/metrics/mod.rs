@@ -24,6 +24,17 @@ use clients::SeenClients;
 /// counted together.
 const NAMES_MAX: usize = 1024;
 
+/// What requests in plain HTTP get; the last one stands for all that has no name here.
+pub const PLAIN_CODES: [&str; 7] = [
+    "redirect",
+    "acme-challenge",
+    "no-challenge",
+    "misdirected-request",
+    "method-not-allowed",
+    "expectation-failed",
+    "bad-request",
+];
+
 /// The name of those further ones.
 const OTHER: &str = "other";
 
@@ -81,6 +92,8 @@ pub struct WorkerCounters {
     accepted: Counter,
     /// HTTP/2 connections that were ended for a flood.
     floods: [Counter; Flood::ALL.len()],
+    /// Answers in plain HTTP, by code.
+    plain: [Counter; PLAIN_CODES.len()],
     sites: Named<SiteCounters>,
     endpoints: Named<EndpointCounters>,
     clients: SeenClients,
@@ -112,6 +125,16 @@ impl Metrics {
     pub fn floods(&self) -> [(Flood, u64); Flood::ALL.len()] {
         let total = |flood| self.workers.iter().map(|one| one.floods[flood as usize].total()).sum();
         Flood::ALL.map(|flood| (flood, total(flood)))
+    }
+
+    /// Answers in plain HTTP, each with its code.
+    pub fn plain(&self) -> [(&'static str, u64); PLAIN_CODES.len()] {
+        let mut at = 0;
+        PLAIN_CODES.map(|code| {
+            let count = self.workers.iter().map(|worker| worker.plain[at].total()).sum();
+            at += 1;
+            (code, count)
+        })
     }
 
     /// The sites that were asked for, by their first names.

@@ -81,6 +81,9 @@ impl Needs {
         for folder in sockets.filter_map(|socket| socket.value.parent()) {
             needs.add(folder, Use::Listen);
         }
+        for folder in config.challenge_folders() {
+            needs.reach(&folder.value, Use::Read);
+        }
         if let AccessTarget::File(log) = &config.access_log.target.value {
             needs.write(log);
         }

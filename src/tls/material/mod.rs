@@ -8,6 +8,7 @@
 
 mod certificate;
 mod chain;
+mod challenge;
 mod client_ca;
 mod crl;
 mod der;
@@ -34,6 +35,7 @@ mod validity;
 mod wrong_kind;
 
 pub(super) use certificate::{Certificate, Signature, key_flaw};
+pub use challenge::Challenge;
 pub use client_ca::{ClientTrust, TrustedCa, load_client_ca};
 pub use crl::{CRL_BYTES_MAX, is_named_like_a_crl};
 pub(super) use der::{content, public_key_info};

@@ -72,6 +72,7 @@ impl Lab {
             certificate: file("www.crt"),
             private_key: file("www.key"),
             private_key_passphrase_file: None,
+            acme_tls_certificates: None,
             client_ca: vec![file("ca.crt")],
             upstream: Located::new(
                 Arc::new(Upstream::plain(Endpoint::unix("/run/app.sock"))),

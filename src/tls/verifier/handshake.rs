@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use crate::policy::{self, Reason};
+use crate::policy::Reason;
 
 use super::{ClientVerifier, Finding, OUTCOME, proof};
 
@@ -19,7 +19,7 @@ impl ClientCertVerifier for ClientVerifier {
     }
 
     fn client_auth_mandatory(&self) -> bool {
-        !policy::lets_in(self.rules.mode, Reason::NoCertificate, 0)
+        !self.goes_on(Reason::NoCertificate, 0)
     }
 
     fn verify_client_cert(
@@ -29,11 +29,11 @@ impl ClientCertVerifier for ClientVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let outcome = self.judge(end_entity, intermediates, now);
-        let (mode, presented) = (self.rules.mode, 1 + intermediates.len());
+        let presented = 1 + intermediates.len();
         let verdict = match &outcome {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             // rustls may go on; the acceptor sees by the outcome that nobody was verified.
-            Err(refusal) if policy::lets_in(mode, refusal.reason, presented) => {
+            Err(refusal) if self.goes_on(refusal.reason, presented) => {
                 Ok(ClientCertVerified::assertion())
             }
             Err(refusal) => Err(Error::InvalidCertificate(alert_for(refusal.reason))),

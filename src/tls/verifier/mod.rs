@@ -16,7 +16,7 @@ use rustls::DistinguishedName;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, UnixTime};
 
-use crate::config::{Client, Legacy, Located, Report, Rule, Site};
+use crate::config::{Client, Legacy, Located, Refused, Report, Rule, Site};
 use crate::identity::{Claims, Identity};
 use crate::policy::{self, LetIn, Reason, Refusal};
 
@@ -127,6 +127,19 @@ impl ClientVerifier {
             rules,
             verdicts: Verdicts::default(),
         })
+    }
+
+    /// What clients get that are refused for their certificates.
+    pub(super) fn refused(&self) -> Refused {
+        self.rules.refused
+    }
+
+    /// Whether the handshake of a client goes on although it would be refused for `reason`; `presented` counts its
+    /// certificates. It may be let in unverified, or be told in an answer that it is not.
+    fn goes_on(&self, reason: Reason, presented: usize) -> bool {
+        let Client { mode, refused, .. } = self.rules;
+        policy::lets_in(mode, reason, presented)
+            || policy::turned_away(refused, reason, presented).is_some()
     }
 
     /// What becomes of a client, by the outcome for the chain that it presented and by the site's mode.

@@ -26,6 +26,17 @@ use crate::support::pki::Credentials;
 use crate::support::upstream::Upstream;
 use crate::support::{PATIENCE, events, port};
 
+/// Comes with a ClientHello to a listener of balancers.
+fn of_balancer(network: &str) -> events::Event {
+    let app = Upstream::answering("");
+    let doors = format!("proxy_protocol_from = [\"{network}\"]");
+    let gateway = Setup::new(&app).doors(&doors).start();
+    let mark = events::mark();
+    let mut stream = port::connect(gateway.address).unwrap();
+    _ = stream.write_all(b"\x16\x03\x01");
+    events::wait_for("refusal", stream.local_addr().unwrap(), mark)
+}
+
 /// One client that is refused.
 struct Case {
     reason: Reason,
@@ -139,6 +150,10 @@ const CASES: &[Case] = &[
             events::wait_for("refusal", first.local_addr().unwrap(), mark)
         },
         "was the oldest of too many handshakes", "`handshakes_max` in `[limits]`", ""),
+    case(R::NotFromBalancer, || of_balancer("192.0.2.0/24"),
+        "only the balancers of `proxy_protocol_from` may use", "`proxy_protocol_from`", ""),
+    case(R::BadProxyHeader, || of_balancer("127.0.0.1"),
+        "a bad PROXY header: it begins with neither", "`send-proxy-v2` in HAProxy", ""),
     case(R::TooManyConnections, || {
             let gateway = with_limit("connections_per_address_max = 1");
             let _first = held(&gateway);

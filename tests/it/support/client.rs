@@ -34,6 +34,8 @@ pub struct Connector {
     fragment: Option<usize>,
     /// The configuration of all connections, where sessions are to go from one to the next.
     shared: Option<Arc<ClientConfig>>,
+    /// What a balancer says first, and where the client comes from by its word.
+    introduction: Option<(Vec<u8>, SocketAddr)>,
 }
 
 impl Connector {
@@ -47,11 +49,18 @@ impl Connector {
             resumption: Resumption::disabled(),
             fragment: None,
             shared: None,
+            introduction: None,
         }
     }
 
     pub fn presenting(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
+        self
+    }
+
+    /// Comes through a balancer, which says these bytes before the client says anything.
+    pub fn introduced(mut self, bytes: impl Into<Vec<u8>>, from: &str) -> Self {
+        self.introduction = Some((bytes.into(), from.parse().unwrap()));
         self
     }
 
@@ -136,9 +145,13 @@ impl Connector {
     /// The same, for a protocol by ALPN; what is spoken then is the test's.
     pub fn try_open_for(&self, alpn: &str) -> Option<Client> {
         let mark = events::mark();
-        let stream = port::connect(self.address).ok()?;
+        let mut stream = port::connect(self.address).ok()?;
         stream.set_nodelay(true).unwrap();
-        let local = stream.local_addr().unwrap();
+        let mut local = stream.local_addr().unwrap();
+        if let Some((bytes, from)) = &self.introduction {
+            stream.write_all(bytes).ok()?;
+            local = *from;
+        }
         let config = match &self.shared {
             Some(config) => Arc::clone(config),
             None => Arc::new(self.config(alpn)),

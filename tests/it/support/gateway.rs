@@ -27,6 +27,8 @@ const CONFIG: &str = "gateway.toml";
 pub struct Setup {
     pub pki: Pki,
     listeners: Vec<&'static str>,
+    /// More of the first listener, and further ones.
+    doors: String,
     sites: Vec<String>,
     process: String,
     workers: usize,
@@ -46,6 +48,7 @@ impl Setup {
         Self {
             pki,
             listeners: vec!["127.0.0.1:0"],
+            doors: String::new(),
             sites: vec![first],
             process: String::new(),
             workers: 1,
@@ -97,6 +100,13 @@ impl Setup {
         self
     }
 
+    /// More of the listener, and further ones.
+    pub fn doors(mut self, text: &str) -> Self {
+        self.doors.push_str(text);
+        self.doors.push('\n');
+        self
+    }
+
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
@@ -122,6 +132,7 @@ impl Setup {
         for address in &self.listeners {
             text.push_str(&format!("[[listener]]\naddress = \"{address}\"\n"));
         }
+        text.push_str(&self.doors);
         text.push_str(&self.sites.concat());
         text.push_str(&self.process);
         text
@@ -240,6 +251,11 @@ impl Gateway {
     pub fn rewrite(&self, from: &str, to: &str) {
         assert!(self.text.contains(from), "{from:?} is not in:\n{}", self.text);
         self.pki.write(CONFIG, &self.text.replace(from, to));
+    }
+
+    /// The configuration that it started with.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The addresses that it listens on now.
