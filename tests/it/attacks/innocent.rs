@@ -368,7 +368,7 @@ const ATTACKS: &[Attack] = &[
     },
     Attack {
         name: "slowloris: heads that drip",
-        of: "connections",
+        of: "pieces",
         run: |to, deeds| {
             // Held open by a thread each while they drip.
             let mut held: Vec<_> = (0..50).map(|_| to.connect()).collect();
