@@ -270,8 +270,11 @@ mod tests {
     #[test]
     fn names_are_as_prometheus_wants_them() {
         for Family { name, kind, labels, help } in FAMILIES {
-            let is_fine =
-                |name: &str| name.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
+            let is_letter = |byte: u8| byte == b'_' || byte.is_ascii_lowercase();
+            let is_fine = |name: &str| {
+                name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit())
+                    && name.bytes().next().is_some_and(is_letter)
+            };
             assert!(is_fine(name) && labels.iter().all(|label| is_fine(label)), "{name}");
             assert_eq!(name.ends_with("_total"), *kind == "counter", "{name}");
             assert_eq!(name.ends_with("_duration_seconds"), *kind == "histogram", "{name}");

@@ -197,10 +197,10 @@ fn http2_builder(limits: &config::SiteLimits) -> http2::Builder<LocalExecutor> {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
         // Resets that a client or we ourselves cause before h2 ends the connection (CVE-2023-44487 and
-        // CVE-2025-8671). The latter are counted as long as the connection lives, and streams that are refused are
-        // among them: a client may open a hundred before it hears how many there may be.
+        // CVE-2025-8671). The latter are counted as long as the connection lives, refused streams among them; each of
+        // the others has cost a connection to the app.
         .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(256);
+        .max_local_error_reset_streams(64);
     builder
 }
 

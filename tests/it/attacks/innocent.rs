@@ -25,6 +25,10 @@ const WHILE: Duration = Duration::from_millis(if cfg!(debug_assertions) { 600 } 
 /// attackers compute as much on the same machine, and other tests with them.
 const BEARABLE: Duration = Duration::from_millis(500);
 
+/// Connections whose requests are given up, at most: each request takes a port of this machine with it for a minute, and
+/// all that runs here share them.
+const RESETTERS_MAX: u64 = 50;
+
 /// The built program, with one worker.
 struct Gateway {
     child: Child,
@@ -126,16 +130,16 @@ struct Attack {
     run: fn(&Connector, &Deeds),
 }
 
-/// A flood on HTTP/2: pieces without end, each of so many frames, and again once the connection is ended.
+/// A flood on HTTP/2: pieces without end, and again once the connection is ended, so often at most.
 fn flood(
     connector: &Connector,
     deeds: &Deeds,
+    connections_max: u64,
     first: &[u8],
-    frames: u64,
     again: fn(u32) -> Vec<u8>,
 ) {
     const BATCH: u32 = 100;
-    while deeds.goes_on() {
+    while deeds.goes_on() && deeds.connections.load(Relaxed) < connections_max {
         let mut attacker = Frames::connect(connector);
         attacker.client.set_patience(Duration::from_millis(500));
         deeds.connections.fetch_add(1, Relaxed);
@@ -145,7 +149,7 @@ fn flood(
             let batch: Vec<u8> = (number..number + BATCH).flat_map(again).collect();
             number += BATCH;
             is_open = attacker.try_send(&batch) && !attacker.is_told_to_leave();
-            deeds.sent(frames * u64::from(BATCH), &batch);
+            deeds.sent(u64::from(BATCH), &batch);
         }
         if !is_open {
             deeds.ended.fetch_add(1, Relaxed);
@@ -272,7 +276,7 @@ const ATTACKS: &[Attack] = &[
         name: "SETTINGS",
         of: "frames",
         run: |to, deeds| {
-            flood(to, deeds, b"", 1, |number| {
+            flood(to, deeds, u64::MAX, b"", |number| {
                 frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 9, u8::try_from(number % 2).unwrap()])
             });
         },
@@ -281,21 +285,23 @@ const ATTACKS: &[Attack] = &[
         name: "PING",
         of: "frames",
         run: |to, deeds| {
-            flood(to, deeds, b"", 1, |_| frame(PING, 0, 0, b"01234567"));
+            flood(to, deeds, u64::MAX, b"", |_| frame(PING, 0, 0, b"01234567"));
         },
     },
     Attack {
         name: "PRIORITY",
         of: "frames",
         run: |to, deeds| {
-            flood(to, deeds, b"", 1, |number| frame(PRIORITY, 0, stream(number), &[0, 0, 0, 0, 9]));
+            flood(to, deeds, u64::MAX, b"", |number| {
+                frame(PRIORITY, 0, stream(number), &[0, 0, 0, 0, 9])
+            });
         },
     },
     Attack {
         name: "WINDOW_UPDATE",
         of: "frames",
         run: |to, deeds| {
-            flood(to, deeds, b"", 1, |_| frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]));
+            flood(to, deeds, u64::MAX, b"", |_| frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]));
         },
     },
     Attack {
@@ -303,7 +309,7 @@ const ATTACKS: &[Attack] = &[
         of: "frames",
         run: |to, deeds| {
             let post = frame(HEADERS, END_HEADERS, 1, &head(&request("POST", "/")));
-            flood(to, deeds, &post, 1, |_| frame(DATA, 0, 1, b""));
+            flood(to, deeds, u64::MAX, &post, |_| frame(DATA, 0, 1, b""));
         },
     },
     Attack {
@@ -311,21 +317,21 @@ const ATTACKS: &[Attack] = &[
         of: "frames",
         run: |to, deeds| {
             let begun = frame(HEADERS, END_STREAM, 1, &head(&request("GET", "/")));
-            flood(to, deeds, &begun, 1, |_| frame(CONTINUATION, 0, 1, &field("x", "y")));
+            flood(to, deeds, u64::MAX, &begun, |_| frame(CONTINUATION, 0, 1, &field("x", "y")));
         },
     },
     Attack {
         name: "unknown frames",
         of: "frames",
         run: |to, deeds| {
-            flood(to, deeds, b"", 1, |_| frame(0xfa, 0, 0, b""));
+            flood(to, deeds, u64::MAX, b"", |_| frame(0xfa, 0, 0, b""));
         },
     },
     Attack {
         name: "rapid reset (CVE-2023-44487)",
         of: "requests",
         run: |to, deeds| {
-            flood(to, deeds, b"", 1, |number| {
+            flood(to, deeds, RESETTERS_MAX, b"", |number| {
                 [get(stream(number)), frame(RST_STREAM, 0, stream(number), &[0, 0, 0, 8])].concat()
             });
         },
@@ -334,7 +340,7 @@ const ATTACKS: &[Attack] = &[
         name: "provoked resets (CVE-2025-8671)",
         of: "requests",
         run: |to, deeds| {
-            flood(to, deeds, b"", 1, |number| {
+            flood(to, deeds, RESETTERS_MAX, b"", |number| {
                 [
                     get(stream(number)),
                     frame(WINDOW_UPDATE, 0, stream(number), &[0x7f, 0xff, 0xff, 0xff]),
@@ -347,7 +353,7 @@ const ATTACKS: &[Attack] = &[
         name: "heads that unfold (HPACK)",
         of: "requests",
         run: |to, deeds| {
-            flood(to, deeds, b"", 1, |number| {
+            flood(to, deeds, u64::MAX, b"", |number| {
                 let mut fields = head(&request("GET", "/"));
                 fields.extend([0x40, 1, b'x', 127, 0xa1, 0x1e]);
                 fields.extend([b'y'; 4000]);
@@ -362,7 +368,7 @@ const ATTACKS: &[Attack] = &[
     },
     Attack {
         name: "slowloris: heads that drip",
-        of: "connections",
+        of: "pieces",
         run: |to, deeds| {
             // Held open by a thread each while they drip.
             let mut held: Vec<_> = (0..50).map(|_| to.connect()).collect();
