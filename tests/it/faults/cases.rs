@@ -136,7 +136,10 @@ const NO_HTTP: &[Case] = &[
         .note("The end of the connection is the end of the body."),
     case(
         "HTTP/1.0 with chunks",
-        stalls!("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+        stalls!(
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n\
+             0\r\n\r\n"
+        ),
         INVALID,
     ),
     case(
@@ -154,27 +157,104 @@ const NO_HTTP: &[Case] = &[
 ];
 
 const HEADS: &[Case] = &[
-    case("two lengths that differ", stalls!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok"), INVALID),
-    case("two lengths in one line that differ", stalls!("HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nok"), INVALID),
-    case("the same length twice", says!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok"), Whole(200, "ok"))
-        .kept()
-        .note("The client gets it once."),
-    case("a length that is no number", stalls!("HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok"), INVALID),
-    case("a length with a sign", stalls!("HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok"), INVALID),
+    case(
+        "two lengths that differ",
+        stalls!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n\
+             ok"
+        ),
+        INVALID,
+    ),
+    case(
+        "two lengths in one line that differ",
+        stalls!("HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nok"),
+        INVALID,
+    ),
+    case(
+        "the same length twice",
+        says!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n\
+             ok"
+        ),
+        Whole(200, "ok"),
+    )
+    .kept()
+    .note("The client gets it once."),
+    case(
+        "a length that is no number",
+        stalls!("HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok"),
+        INVALID,
+    ),
+    case(
+        "a length with a sign",
+        stalls!("HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok"),
+        INVALID,
+    ),
     case("a negative length", stalls!("HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok"), INVALID),
-    case("a length beyond 64 bits", stalls!("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nok"), INVALID),
-    case("a length and chunks", says!("HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"), Whole(200, "ok"))
-        .kept()
-        .note("The chunks count, and the client never sees the length (RFC 9112 section 6.3)."),
-    case("a transfer coding other than chunked", stalls!("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), INVALID),
-    case("chunked twice", stalls!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), INVALID),
-    case("a NUL in a value", stalls!("HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 2\r\n\r\nok"), INVALID),
-    case("a space before a colon", stalls!("HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok"), INVALID),
-    case("a folded line", stalls!("HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\nok"), INVALID),
-    case("a line without a name", stalls!("HTTP/1.1 200 OK\r\n: a\r\nContent-Length: 2\r\n\r\nok"), INVALID),
+    case(
+        "a length beyond 64 bits",
+        stalls!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n\
+             ok"
+        ),
+        INVALID,
+    ),
+    case(
+        "a length and chunks",
+        says!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\
+             Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+        ),
+        Whole(200, "ok"),
+    )
+    .kept()
+    .note("The chunks count, and the client never sees the length (RFC 9112 section 6.3)."),
+    case(
+        "a transfer coding other than chunked",
+        stalls!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\
+             \r\n"
+        ),
+        INVALID,
+    ),
+    case(
+        "chunked twice",
+        stalls!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\
+             Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
+        INVALID,
+    ),
+    case(
+        "a NUL in a value",
+        stalls!("HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 2\r\n\r\nok"),
+        INVALID,
+    ),
+    case(
+        "a space before a colon",
+        stalls!("HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok"),
+        INVALID,
+    ),
+    case(
+        "a folded line",
+        stalls!("HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\nok"),
+        INVALID,
+    ),
+    case(
+        "a line without a name",
+        stalls!("HTTP/1.1 200 OK\r\n: a\r\nContent-Length: 2\r\n\r\nok"),
+        INVALID,
+    ),
     case("a line without end", endless_line, INVALID),
     case("1000 header lines", many_lines, INVALID),
-    case("a switch of protocols that nobody asked for", stalls!("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"), INVALID),
+    case(
+        "a switch of protocols that nobody asked for",
+        stalls!(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\
+             Upgrade: x\r\n\r\n"
+        ),
+        INVALID,
+    ),
 ];
 
 fn endless_line(talk: &mut Talk) {
@@ -190,13 +270,43 @@ fn many_lines(talk: &mut Talk) {
 }
 
 const INTERIM: &[Case] = &[
-    case("102 and then 200", says!("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Whole(200, "ok")).kept(),
-    case("103 and then 200", says!("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Whole(200, "ok"))
-        .kept()
-        .note("The client gets the 200 alone."),
-    case("100 that nobody waits for, and then 200", says!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Whole(200, "ok")).kept(),
-    case("103 with a body", stalls!("HTTP/1.1 103 Early Hints\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), INVALID)
-        .note("There is no such thing: what comes is read as the next head."),
+    case(
+        "102 and then 200",
+        says!(
+            "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\n\
+             Content-Length: 2\r\n\r\nok"
+        ),
+        Whole(200, "ok"),
+    )
+    .kept(),
+    case(
+        "103 and then 200",
+        says!(
+            "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\
+             Content-Length: 2\r\n\r\nok"
+        ),
+        Whole(200, "ok"),
+    )
+    .kept()
+    .note("The client gets the 200 alone."),
+    case(
+        "100 that nobody waits for, and then 200",
+        says!(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\
+             Content-Length: 2\r\n\r\nok"
+        ),
+        Whole(200, "ok"),
+    )
+    .kept(),
+    case(
+        "103 with a body",
+        stalls!(
+            "HTTP/1.1 103 Early Hints\r\nContent-Length: 2\r\n\r\n\
+             okHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        ),
+        INVALID,
+    )
+    .note("There is no such thing: what comes is read as the next head."),
     case("103 and then nothing", stalls!("HTTP/1.1 103 Early Hints\r\n\r\n"), TIMEOUT),
     case("103 and then the end", says!("HTTP/1.1 103 Early Hints\r\n\r\n"), CLOSED),
     case("103 again and again, as fast as it can", floods, TIMEOUT)
@@ -211,7 +321,8 @@ fn floods(talk: &mut Talk) {
 }
 
 const TEN: &str = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello";
-const CHUNKS: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+const CHUNKS: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n\
+             hello\r\n";
 const BROKEN: Gets = BrokenOff(200, "hello");
 /// Where an error may overtake what came before it.
 const BROKEN_SOMEWHERE: Gets = BrokenOff(200, "");
@@ -232,22 +343,56 @@ const BODIES: &[Case] = &[
     case("closes between chunks", says!(CHUNKS), BROKEN),
     case("resets between chunks", resets_later!(CHUNKS), BROKEN_SOMEWHERE),
     case("stalls between chunks", stalls!(CHUNKS), BROKEN),
-    case("closes in a chunk", says!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello"), BROKEN),
-    case("closes in the last chunk", says!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"), BROKEN),
+    case(
+        "closes in a chunk",
+        says!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello"),
+        BROKEN,
+    ),
+    case(
+        "closes in the last chunk",
+        says!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n\
+             hello\r\n0\r\n"
+        ),
+        BROKEN,
+    ),
     case("a chunk size that is no number", stalls!(CHUNKS, "xyz\r\n"), BROKEN_SOMEWHERE),
-    case("a chunk size beyond 64 bits", stalls!(CHUNKS, "fffffffffffffffff\r\nx"), BROKEN_SOMEWHERE),
+    case(
+        "a chunk size beyond 64 bits",
+        stalls!(CHUNKS, "fffffffffffffffff\r\nx"),
+        BROKEN_SOMEWHERE,
+    ),
     case("a negative chunk size", stalls!(CHUNKS, "-5\r\nhello\r\n"), BROKEN_SOMEWHERE),
-    case("a chunk that is longer than it says", stalls!(CHUNKS, "2\r\nhello\r\n0\r\n\r\n"), BROKEN_SOMEWHERE),
+    case(
+        "a chunk that is longer than it says",
+        stalls!(CHUNKS, "2\r\nhello\r\n0\r\n\r\n"),
+        BROKEN_SOMEWHERE,
+    ),
     case("a chunk extension without end", endless_extension, BROKEN_SOMEWHERE),
     case("trailers without end", endless_trailers, BROKEN_SOMEWHERE),
-    case("a body until the end of the connection, and a reset", resets_later!("HTTP/1.1 200 OK\r\n\r\nhello"), BROKEN_SOMEWHERE),
-    case("a body until the end of the connection", says!("HTTP/1.1 200 OK\r\n\r\nhello"), Whole(200, "hello"))
-        .note("Nothing tells an app that breaks off from one that is done."),
-    case("more than its length", stalls!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok, and more"), Whole(200, "ok"))
-        .note(LEFT_OVER),
+    case(
+        "a body until the end of the connection, and a reset",
+        resets_later!("HTTP/1.1 200 OK\r\n\r\nhello"),
+        BROKEN_SOMEWHERE,
+    ),
+    case(
+        "a body until the end of the connection",
+        says!("HTTP/1.1 200 OK\r\n\r\nhello"),
+        Whole(200, "hello"),
+    )
+    .note("Nothing tells an app that breaks off from one that is done."),
+    case(
+        "more than its length",
+        stalls!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok, and more"),
+        Whole(200, "ok"),
+    )
+    .note(LEFT_OVER),
     case(
         "a second response behind the first",
-        stalls!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"),
+        stalls!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n\
+             Content-Length: 4\r\n\r\nevil"
+        ),
         Whole(200, "ok"),
     )
     .note(LEFT_OVER),
@@ -257,15 +402,34 @@ const BODIES: &[Case] = &[
         Whole(200, "hello"),
     )
     .note(LEFT_OVER),
-    case("204 with a body", stalls!("HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\nevil"), Whole(204, ""))
-        .note(LEFT_OVER),
-    case("304 with a body", stalls!("HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\nevil"), Whole(304, ""))
-        .note(LEFT_OVER),
-    case("204 with chunks", stalls!("HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nevil\r\n0\r\n\r\n"), Whole(204, ""))
-        .note(LEFT_OVER),
-    case("HEAD with a body", stalls!("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"), Whole(200, ""))
-        .asked(Head)
-        .note(LEFT_OVER),
+    case(
+        "204 with a body",
+        stalls!("HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\nevil"),
+        Whole(204, ""),
+    )
+    .note(LEFT_OVER),
+    case(
+        "304 with a body",
+        stalls!("HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\nevil"),
+        Whole(304, ""),
+    )
+    .note(LEFT_OVER),
+    case(
+        "204 with chunks",
+        stalls!(
+            "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n\
+             4\r\nevil\r\n0\r\n\r\n"
+        ),
+        Whole(204, ""),
+    )
+    .note(LEFT_OVER),
+    case(
+        "HEAD with a body",
+        stalls!("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"),
+        Whole(200, ""),
+    )
+    .asked(Head)
+    .note(LEFT_OVER),
 ];
 
 const LEFT_OVER: &str = "What is left over reaches nobody: the connection is closed.";
@@ -296,7 +460,10 @@ const EARLY: &[Case] = &[
     .note("The rest of the request is not waited for, so neither connection of HTTP/1.1 goes on."),
     case(
         "413 before the body was read, and closes",
-        says!("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"),
+        says!(
+            "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\
+             Connection: close\r\n\r\nno"
+        ),
         Whole(413, "no"),
     )
     .asked(Post),
