@@ -32,9 +32,9 @@ pub use model::{
     AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Action, Admin,
     Answers, Balance, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint,
     ExtendedKeyUsage, HashKey, HeaderRules, HealthCheck, IdentityFormat, IdentityHeaders, Legacy,
-    Limits, Listener, Log, LogFormat, Member, OnDoubt, Piece, Protocol, Proxy, Quoted, Retry,
-    Route, RouteClient, RoutePath, Runtime, Sandbox, ServerName, Site, SiteLimits, Template,
-    Timeouts, Tls, TlsVersion, Upstream, Warnings,
+    Limits, Listener, Log, LogFormat, Member, OnDoubt, Piece, Proxy, Quoted, Retry, Route,
+    RouteClient, RoutePath, Runtime, Sandbox, ServerName, Site, SiteLimits, Template, Timeouts,
+    Tls, TlsVersion, Upgrade, Upstream, Warnings,
 };
 pub use path::{is_credential, is_missing_credential};
 pub use regular::open_regular;

@@ -28,7 +28,7 @@ pub use client::{
     CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt,
 };
 pub use route::{Action, HeaderRules, Proxy, Route, RouteClient, RoutePath};
-pub use upgrades::Protocol;
+pub use upgrades::Upgrade;
 pub use upstream::{Balance, Endpoint, HashKey, HealthCheck, Member, Retry, Upstream};
 
 /// One whole `gateway.toml`.

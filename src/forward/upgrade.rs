@@ -13,7 +13,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 
-use crate::config::Protocol;
+use crate::config::Upgrade;
 use crate::observe::Exchange;
 use crate::upstream::{Lease, Upgraded};
 
@@ -39,7 +39,7 @@ impl Bridged {
             return None;
         }
         let protocol = request.extensions().get::<hyper::ext::Protocol>()?;
-        if !protocol.as_str().eq_ignore_ascii_case(Protocol::WEBSOCKET) {
+        if !protocol.as_str().eq_ignore_ascii_case(Upgrade::WEBSOCKET) {
             return None;
         }
         *request.method_mut() = Method::GET;
@@ -49,7 +49,7 @@ impl Bridged {
 
 /// A change of protocol that a client asks for and its route allows.
 pub(super) struct Wanted {
-    protocol: Protocol,
+    protocol: Upgrade,
     /// Where it goes on over HTTP/2, and what the app has to accept it with.
     bridged: Option<(OnUpgrade, HeaderValue)>,
 }
@@ -64,7 +64,7 @@ impl Wanted {
         head: &Parts,
         has_body: bool,
         bridged: Option<Bridged>,
-        allowed: &[Protocol],
+        allowed: &[Upgrade],
     ) -> Result<Option<Self>, Denied> {
         if let Some(Bridged(on_upgrade)) = bridged {
             let websocket = allowed.iter().find(|protocol| protocol.is_websocket());
@@ -202,8 +202,8 @@ fn items(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
 
-    fn protocols(names: &[&'static str]) -> Vec<Protocol> {
-        names.iter().map(|name| Protocol::new(HeaderValue::from_static(name))).collect()
+    fn protocols(names: &[&'static str]) -> Vec<Upgrade> {
+        names.iter().map(|name| Upgrade::new(HeaderValue::from_static(name))).collect()
     }
 
     fn wanted(request: http::request::Builder, names: &[&'static str]) -> Option<String> {

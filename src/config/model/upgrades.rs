@@ -4,11 +4,11 @@ use std::fmt;
 
 use http::HeaderValue;
 
-/// One protocol by its name, and its version where it has one (RFC 9110 section 7.8).
+/// A protocol to change to, by its name, and its version where it has one (RFC 9110 section 7.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Protocol(HeaderValue);
+pub struct Upgrade(HeaderValue);
 
-impl Protocol {
+impl Upgrade {
     /// The one that is there unless the file says otherwise, and the only one that HTTP/2 can carry here.
     pub const WEBSOCKET: &'static str = "websocket";
 
@@ -33,7 +33,7 @@ impl Protocol {
     }
 }
 
-impl fmt::Display for Protocol {
+impl fmt::Display for Upgrade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.to_str().unwrap_or_default())
     }

@@ -13,8 +13,8 @@ use super::upgrades::upgrades;
 use super::upstream::Named;
 use crate::config::canonical_path::CanonicalPath;
 use crate::config::model::{
-    Action, ClientMode, HeaderRules, Protocol, Proxy, Route, RouteClient, RoutePath, SiteLimits,
-    Template, Timeouts, Upstream,
+    Action, ClientMode, HeaderRules, Proxy, Route, RouteClient, RoutePath, SiteLimits, Template,
+    Timeouts, Upgrade, Upstream,
 };
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
@@ -37,7 +37,7 @@ pub(super) struct OfSite<'a> {
     pub(super) limits: &'a SiteLimits,
     pub(super) timeouts: &'a Timeouts,
     pub(super) mode: ClientMode,
-    pub(super) upgrades: &'a [Protocol],
+    pub(super) upgrades: &'a [Upgrade],
 }
 
 /// Reads the routes of a site; the last of them is the site itself. `None` if one could not be made; `judge` looks

@@ -2,16 +2,16 @@
 
 use http::HeaderValue;
 
-use crate::config::model::Protocol;
+use crate::config::model::Upgrade;
 use crate::config::raw::{Reader, Table, Wrong};
 
 /// Protocols of one site; an offer of a client is compared with all of them.
 const PROTOCOLS_MAX: usize = 16;
 
 /// Reads the list; empty is none at all.
-pub(super) fn upgrades(table: &mut Table<'_>, reader: &Reader<'_>) -> Vec<Protocol> {
+pub(super) fn upgrades(table: &mut Table<'_>, reader: &Reader<'_>) -> Vec<Upgrade> {
     let written = table.list_or_none("upgrades", protocol).unwrap_or_default();
-    let mut protocols: Vec<Protocol> = Vec::with_capacity(written.len());
+    let mut protocols: Vec<Upgrade> = Vec::with_capacity(written.len());
     for protocol in written {
         if protocols.iter().any(|known| known.is_called(protocol.value.value().as_bytes())) {
             let what = format!("`{}` is listed twice", protocol.value);
@@ -27,7 +27,7 @@ pub(super) fn upgrades(table: &mut Table<'_>, reader: &Reader<'_>) -> Vec<Protoc
     protocols
 }
 
-fn protocol(text: &str) -> Result<Protocol, Wrong> {
+fn protocol(text: &str) -> Result<Upgrade, Wrong> {
     let (name, version) = text.split_once('/').unwrap_or((text, "1"));
     let lower = name.to_ascii_lowercase();
     let meant = match lower.as_str() {
@@ -41,7 +41,7 @@ fn protocol(text: &str) -> Result<Protocol, Wrong> {
                  and with any identity header that the client likes",
             ));
         }
-        "ws" | "wss" | "web-socket" | "web_socket" => Some(Protocol::WEBSOCKET),
+        "ws" | "wss" | "web-socket" | "web_socket" => Some(Upgrade::WEBSOCKET),
         "any" | "*" => {
             let wrong = Wrong::new(
                 format!("`upgrades` knows no `{text}`"),
@@ -63,7 +63,7 @@ fn protocol(text: &str) -> Result<Protocol, Wrong> {
         return Err(Wrong::new(format!("`upgrades` knows no `{text}`"), fix));
     }
     let value = HeaderValue::from_str(text).ok().filter(|_| is_token(name) && is_token(version));
-    value.map(Protocol::new).ok_or_else(|| {
+    value.map(Upgrade::new).ok_or_else(|| {
         Wrong::new(
             format!("`{text}` is no name of a protocol"),
             "write one such as `\"websocket\"`, with `/` and a version where it has one",
