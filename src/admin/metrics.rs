@@ -44,6 +44,7 @@ families! {
     HANDSHAKE = "histogram" "mtls_gateway_handshake_duration_seconds" ["site"] "From accepting a connection to its client let in.";
     REFUSALS = "counter" "mtls_gateway_refusals_total" ["reason"] "Clients that were refused, told in the log or not.";
     UNTOLD = "counter" "mtls_gateway_refusals_suppressed_total" [] "Refusals that got no line of their own in the log.";
+    FLOODS = "counter" "mtls_gateway_http2_floods_total" ["reason"] "HTTP/2 connections that were ended for a flood of frames.";
     REQUESTS = "counter" "mtls_gateway_requests_total" ["site", "method", "status"] "Requests whose exchange is over, by class of status.";
     REQUEST_BYTES = "counter" "mtls_gateway_request_body_bytes_total" ["site"] "Bytes of request bodies, of exchanges that are over.";
     RESPONSE_BYTES = "counter" "mtls_gateway_response_body_bytes_total" ["site"] "Bytes of response bodies, of exchanges that are over.";
@@ -87,6 +88,10 @@ pub(super) fn text(look: &Snapshot) -> String {
         text.sample(&REFUSALS, &[reason.as_str()], count);
     }
     one(&mut text, &UNTOLD, &[], look.untold);
+    text.begin(&FLOODS);
+    for (flood, count) in look.floods {
+        text.sample(&FLOODS, &[flood.as_str()], count);
+    }
     requests(&mut text, look);
     for (family, bytes) in [
         (&REQUEST_BYTES, (|site| site.request_bytes) as fn(&SiteTotals) -> u64),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::generation::Generation;
 use crate::observe::access::Lost;
-use crate::observe::metrics::{EndpointTotals, SeenClient, SiteTotals};
+use crate::observe::metrics::{EndpointTotals, Flood, SeenClient, SiteTotals};
 use crate::observe::{IdentityChange, RefusalEvent, Reloaded};
 use crate::policy::Reason;
 use crate::tls::unix_now;
@@ -39,6 +39,8 @@ pub(super) struct Snapshot {
     pub(super) changes: Arc<Vec<Arc<IdentityChange>>>,
     pub(super) refusals: [(Reason, u64); Reason::ALL.len()],
     pub(super) untold: u64,
+    /// HTTP/2 connections that were ended for a flood.
+    pub(super) floods: [(Flood, u64); Flood::ALL.len()],
     pub(super) last_refusals: Vec<Arc<RefusalEvent>>,
     /// Access lines that were dropped.
     pub(super) lost: Lost,
@@ -76,6 +78,7 @@ impl Snapshot {
             generation,
             refusals: gateway.refusals().counts(),
             untold: gateway.refusals().untold(),
+            floods: metrics.floods(),
             last_refusals: gateway.refusals().last(),
             lost: gateway.access_lines_lost(),
             reloaded: gateway.reloads().reloaded(),

@@ -291,9 +291,14 @@ const WORDS: &[Word] = &[
         fix: "write `body_bytes_max` in `[site.limits]`, such as `\"10MiB\"`",
     },
     Word {
-        names: &["client_header_timeout", "RequestReadTimeout"],
+        names: &["client_header_timeout"],
         ours: Some(("site.timeouts", "header_timeout")),
         fix: "write `header_timeout` in `[site.timeouts]`, such as `\"10s\"`",
+    },
+    Word {
+        names: &["RequestReadTimeout"],
+        ours: Some(("site.timeouts", "header_timeout")),
+        fix: "write `header_timeout` in `[site.timeouts]`, such as `\"10s\"`; its `MinRate` of a body is `body_rate_min` in `[site.limits]`",
     },
     Word {
         names: &["client_body_timeout"],

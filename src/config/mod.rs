@@ -30,9 +30,9 @@ pub use load::{
 };
 pub use model::{
     AccessField, AccessFormat, AccessLog, AccessPattern, AccessPiece, AccessTarget, Action, Admin,
-    Answers, Balance, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing, Endpoint,
-    ExtendedKeyUsage, HashKey, HeaderRules, HealthCheck, IdentityFormat, IdentityHeaders, Legacy,
-    Limits, Listener, Log, LogFormat, Member, OnDoubt, Piece, Proxy, Quoted, Retry, Route,
+    Answers, Balance, BodyRate, CaHints, Client, ClientMode, Config, CrlCheck, CrlMissing,
+    Endpoint, ExtendedKeyUsage, HashKey, HeaderRules, HealthCheck, IdentityFormat, IdentityHeaders,
+    Legacy, Limits, Listener, Log, LogFormat, Member, OnDoubt, Piece, Proxy, Quoted, Retry, Route,
     RouteClient, RoutePath, Runtime, Sandbox, ServerName, Site, SiteLimits, Template, Timeouts,
     Tls, TlsVersion, Upgrade, Upstream, Warnings,
 };

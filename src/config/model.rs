@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub use answers::{Answers, Piece, Template};
 pub use client::{
     CaHints, Client, ClientMode, CrlCheck, CrlMissing, ExtendedKeyUsage, Legacy, OnDoubt,
 };
-pub use route::{Action, HeaderRules, Proxy, Route, RouteClient, RoutePath};
+pub use route::{Action, BodyRate, HeaderRules, Proxy, Route, RouteClient, RoutePath};
 pub use upgrades::Upgrade;
 pub use upstream::{Balance, Endpoint, HashKey, HealthCheck, Member, Retry, Upstream};
 
@@ -317,6 +317,8 @@ pub struct Timeouts {
     pub idle_timeout: Duration,
     /// How long a body may stand still, in either direction.
     pub body_idle_timeout: Duration,
+    /// How long others may have waited for a client that is below `body_rate_min`.
+    pub body_rate_grace: Duration,
     /// Connecting to the upstream.
     pub upstream_connect_timeout: Duration,
     /// From the end of the request to the head of the upstream's response.
@@ -344,6 +346,10 @@ pub struct SiteLimits {
     pub header_count_max: usize,
     /// Bytes of a request's body; `None` sets no limit.
     pub body_bytes_max: Option<u64>,
+    /// Bytes a second at which a client sends and takes bodies at least; `None` sets no limit.
+    pub body_rate_min: Option<NonZeroU64>,
+    /// HTTP/2 frames a second that bring no request further.
+    pub control_frames_per_second: u32,
     /// Bytes of a request's path and query.
     pub uri_bytes_max: usize,
     /// Requests on one connection, after which it is closed; `None` sets no limit.

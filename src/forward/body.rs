@@ -19,6 +19,8 @@ use crate::observe::{Exchange, Outcome};
 use crate::upstream::Lease;
 
 use super::headers::is_reserved;
+use super::pace::Pace;
+use super::patience::{Patience, Stall};
 use super::recall::Recall;
 
 /// Why a body ended before its end.
@@ -30,46 +32,15 @@ pub enum BodyError {
     /// Nothing came for too long.
     #[error("nothing came for {0:?}")]
     Idle(Duration),
+    /// The client sends or takes too few bytes a second; how many they should be.
+    #[error("the client is slower than {0} bytes a second")]
+    TooSlow(u64),
     /// The exchange took longer than it may.
     #[error("the exchange took longer than {0:?}")]
     Deadline(Duration),
     /// The sender broke off, or broke the rules of its framing.
     #[error(transparent)]
     Broken(#[from] hyper::Error),
-}
-
-/// Fires when nothing has moved for a while. Costs a timer only once a body has to wait.
-struct Stall {
-    limit: Duration,
-    sleep: Option<Pin<Box<Sleep>>>,
-    /// `None` while nothing has to wait.
-    waiting_since: Option<Instant>,
-}
-
-impl Stall {
-    fn new(limit: Duration) -> Self {
-        Self { limit, sleep: None, waiting_since: None }
-    }
-
-    /// Something moved.
-    fn reset(&mut self) {
-        self.waiting_since = None;
-    }
-
-    /// Waiting: ready once the limit has passed since this wait began.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = Instant::now();
-        let deadline = *self.waiting_since.get_or_insert(now) + self.limit;
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        // A timer that was set for an earlier wait is moved on only when it fires.
-        while sleep.as_mut().poll(cx).is_ready() {
-            if deadline <= now {
-                return Poll::Ready(());
-            }
-            sleep.as_mut().reset(deadline);
-        }
-        Poll::Pending
-    }
 }
 
 /// How far the body of a request has come, for whoever waits for the response.
@@ -81,6 +52,8 @@ pub(super) struct Progress {
     pub(super) ended: Cell<bool>,
     /// Whether it is the client that everybody waits for.
     pub(super) waits_for_client: Cell<bool>,
+    /// Whether the app has begun to answer: from then on the two talk at a pace of their own.
+    pub(super) is_answered: Cell<bool>,
 }
 
 impl Progress {
@@ -90,6 +63,7 @@ impl Progress {
             moved: Cell::new(Instant::now()),
             ended: Cell::new(incoming.is_end_stream()),
             waits_for_client: Cell::new(false),
+            is_answered: Cell::new(false),
         }
     }
 }
@@ -102,6 +76,7 @@ pub struct RequestBody {
     bytes: Rc<Cell<u64>>,
     bytes_max: Option<u64>,
     stall: Stall,
+    pace: Pace,
     /// While set, the client has been promised nothing yet and its body is left alone (RFC 9110
     /// section 10.1.1).
     expectation: Option<Pin<Box<dyn Future<Output = ()>>>>,
@@ -114,11 +89,11 @@ impl RequestBody {
         progress: Rc<Progress>,
         bytes: Rc<Cell<u64>>,
         bytes_max: Option<u64>,
-        idle: Duration,
+        patience: Patience,
         expectation: Option<Pin<Box<dyn Future<Output = ()>>>>,
     ) -> Self {
-        let stall = Stall::new(idle);
-        Self { incoming: Some(incoming), progress, bytes, bytes_max, stall, expectation }
+        let (stall, pace) = (Stall::new(patience.idle), Pace::new(patience.rate));
+        Self { incoming: Some(incoming), progress, bytes, bytes_max, stall, pace, expectation }
     }
 
     /// The body of a request that has none.
@@ -127,6 +102,7 @@ impl RequestBody {
             moved: Cell::new(Instant::now()),
             ended: Cell::new(true),
             waits_for_client: Cell::new(false),
+            is_answered: Cell::new(false),
         };
         Self {
             incoming: None,
@@ -134,6 +110,7 @@ impl RequestBody {
             bytes: Rc::default(),
             bytes_max: None,
             stall: Stall::new(Duration::ZERO),
+            pace: Pace::new(None),
             expectation: None,
         }
     }
@@ -157,11 +134,18 @@ impl Body for RequestBody {
         };
         let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(cx) else {
             this.progress.waits_for_client.set(true);
-            ready!(this.stall.poll(cx));
-            return Poll::Ready(Some(Err(BodyError::Idle(this.stall.limit))));
+            let left = this.pace.left().filter(|_| !this.progress.is_answered.get());
+            ready!(this.stall.poll(cx, left));
+            this.pace.waited(this.stall.waited(Instant::now()));
+            let missed = this.pace.missed().filter(|_| left.is_some());
+            let limit = this.stall.limit();
+            let error = missed.map_or(BodyError::Idle(limit), BodyError::TooSlow);
+            return Poll::Ready(Some(Err(error)));
         };
+        let now = Instant::now();
+        this.pace.waited(this.stall.waited(now));
         this.stall.reset();
-        this.progress.moved.set(Instant::now());
+        this.progress.moved.set(now);
         this.progress.waits_for_client.set(false);
         let frame = match frame {
             None => {
@@ -175,6 +159,7 @@ impl Body for RequestBody {
             Ok(data) => {
                 let bytes = this.bytes.get() + data.len() as u64;
                 this.bytes.set(bytes);
+                this.pace.moved(data.len());
                 if let Some(bytes_max) = this.bytes_max
                     && bytes > bytes_max
                 {
@@ -354,8 +339,8 @@ impl Body for ResponseBody {
         }
         match Pin::new(&mut streaming.incoming).poll_frame(cx) {
             Poll::Pending => {
-                ready!(streaming.stall.poll(cx));
-                let limit = streaming.stall.limit;
+                ready!(streaming.stall.poll(cx, None));
+                let limit = streaming.stall.limit();
                 this.break_off(BodyError::Idle(limit))
             }
             Poll::Ready(None) => {

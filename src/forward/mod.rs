@@ -6,6 +6,8 @@ mod caller;
 mod deadlines;
 mod headers;
 mod outgoing;
+mod pace;
+mod patience;
 mod rate;
 mod recall;
 mod reply;
@@ -30,7 +32,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Action, Proxy, Route, ServerName, Timeouts};
+use crate::config::{self, Action, Proxy, Route, ServerName};
 use crate::observe::{Exchange, ExchangeFacts, Outcome, RequestId};
 use crate::policy::{self, Permit};
 use crate::upstream::Lease;
@@ -45,6 +47,7 @@ pub use tunnel::Tunnel;
 pub use watched::WatchedBody;
 
 use body::{Progress, ResponseBody};
+use patience::Patience;
 use sending::Sending;
 use upgrade::{Bridged, Switched, Wanted};
 
@@ -101,7 +104,7 @@ pub async fn exchange(
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     let watched = version >= Version::HTTP_2;
-    Ok(response.map(|(body, idle)| WatchedBody::new(body, watched.then_some(idle))))
+    Ok(response.map(|(body, patience)| WatchedBody::new(body, patience, watched)))
 }
 
 /// A request whose route says to close without an answer: HTTP/1.1 loses the connection, HTTP/2 the stream.
@@ -111,8 +114,8 @@ pub struct Dropped;
 
 /// What a route makes of a request.
 enum Reply<'a> {
-    /// The app's response, the connection that it comes from, whether it may last, and how long to wait for the rest.
-    OfApp(Response<Incoming>, Lease<RequestBody>, Rc<Recall>, &'a Timeouts),
+    /// The app's response, the connection that it comes from, whether it may last, and whose word holds for the rest.
+    OfApp(Response<Incoming>, Lease<RequestBody>, Rc<Recall>, &'a Route),
     /// The app changes the protocol.
     Switched(Box<Switched>),
     /// The route's own, and what it is called in the log.
@@ -121,23 +124,24 @@ enum Reply<'a> {
     Nothing,
 }
 
-/// The response as the client gets it, and how long its body may stand still.
+/// The response as the client gets it, and what its body may take of time.
 fn answer(
     caller: &Caller,
     exchange: Exchange,
     replied: Result<Reply<'_>, Denied>,
     progress: &Rc<Progress>,
     (version, is_connect): (Version, bool),
-) -> Response<(ResponseBody, Duration)> {
+) -> Response<(ResponseBody, Patience)> {
     let (response, code) = match replied {
-        Ok(Reply::OfApp(response, lease, recall, timeouts)) => {
+        Ok(Reply::OfApp(response, lease, recall, route)) => {
             let (head, incoming) = response.into_parts();
             exchange.responded(head.status);
-            let idle = timeouts.body_idle_timeout;
-            let waits = (idle, timeouts.exchange_timeout);
+            progress.is_answered.set(true);
+            let patience = Patience::of(route);
+            let waits = (patience.idle, route.timeouts.exchange_timeout);
             let progress = Rc::clone(progress);
             let body = ResponseBody::upstream(exchange, incoming, lease, recall, progress, waits);
-            return Response::from_parts(head, (body, idle));
+            return Response::from_parts(head, (body, patience));
         }
         Ok(Reply::OfRoute(response, code)) => (response, Some(code)),
         Ok(Reply::Nothing | Reply::Switched(_)) => (Response::new(Bytes::new()), None),
@@ -162,7 +166,9 @@ fn answer(
         exchange.ended(Outcome::Answered(code));
     }
     let idle = caller.site.config.timeouts.body_idle_timeout;
-    response.map(|bytes| (ResponseBody::own(exchange, bytes), idle))
+    // Too few bytes for a rate.
+    let patience = Patience { idle, rate: None };
+    response.map(|bytes| (ResponseBody::own(exchange, bytes), patience))
 }
 
 /// A request that got the gateway's own answer.
@@ -313,7 +319,7 @@ async fn forward<'a>(
         Rc::clone(progress),
         exchange.request_bytes(),
         route.body_bytes_max,
-        route.timeouts.body_idle_timeout,
+        Patience::of(route),
         expectation,
     );
     let mut request = Request::from_parts(head, body);
@@ -340,7 +346,7 @@ async fn forward<'a>(
     response::check(&mut response).map_err(|cause| sending.invalid(cause))?;
     headers::apply(&proxy.response_headers, response.headers_mut());
     let recall = Rc::clone(&sending.recall);
-    Ok(Reply::OfApp(response, lease, recall, &route.timeouts))
+    Ok(Reply::OfApp(response, lease, recall, route))
 }
 
 /// Why a host is answered with 421, and what would have been right.

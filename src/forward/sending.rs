@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::config::{Balance, Endpoint, HashKey, Retry, Route, Upstream};
+use crate::config::{Balance, Endpoint, HashKey, Route, Upstream};
 use crate::observe::{Chosen, Exchange, Outcome};
 use crate::policy::Permit;
 use crate::upstream::{Call, Failure, Lease, Options, SendError};
@@ -129,7 +129,7 @@ impl Sending<'_> {
             upstream: Arc::clone(self.upstream),
             options: Options::of(&self.route.timeouts, &site.limits),
             key: self.key(request.headers()),
-            again: self.again(request),
+            empty: self.is_repeatable(request).then_some(RequestBody::empty),
             chosen,
             may_go: Box::new(move || recall.may_go()),
         }
@@ -154,26 +154,11 @@ impl Sending<'_> {
         of_client.unwrap_or_else(|| self.caller.peer.ip().to_string())
     }
 
-    /// The request anew, where it may be done twice (RFC 9110 section 9.2.2) and has no body.
-    fn again(
-        &self,
-        request: &Request<RequestBody>,
-    ) -> Option<Box<dyn Fn() -> Request<RequestBody>>> {
+    /// Whether the request may be done twice (RFC 9110 section 9.2.2), and has no body that could not.
+    fn is_repeatable(&self, request: &Request<RequestBody>) -> bool {
         const IDEMPOTENT: [Method; 5] =
             [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE];
-        let is_asked = self.upstream.retry == Retry::Idempotent;
-        if !is_asked || !self.progress.ended.get() || !IDEMPOTENT.contains(request.method()) {
-            return None;
-        }
-        let (method, uri, headers) =
-            (request.method().clone(), request.uri().clone(), request.headers().clone());
-        Some(Box::new(move || {
-            let mut request = Request::new(RequestBody::empty());
-            *request.method_mut() = method.clone();
-            *request.uri_mut() = uri.clone();
-            *request.headers_mut() = headers.clone();
-            request
-        }))
+        self.progress.ended.get() && IDEMPOTENT.contains(request.method())
     }
 }
 
@@ -193,7 +178,7 @@ fn denied(error: &SendError) -> Denied {
         }
         Failure::RequestBody => match body_error(error) {
             Some(BodyError::TooLarge(_)) => Answer::BodyTooLarge,
-            Some(BodyError::Idle(_)) => Answer::RequestTimeout,
+            Some(BodyError::Idle(_) | BodyError::TooSlow(_)) => Answer::RequestTimeout,
             _ => Answer::BadRequest,
         },
     };

@@ -3,6 +3,9 @@
 //! the body runs that could notice. So a body that is not asked for longer than it may stand still is
 //! dropped from outside: the app's connection and the exchange end, and what is left of the client's
 //! connection runs into its idle timeout.
+//!
+//! A client that takes it, but slower than it may, is noticed when the library asks for more: what lies between two
+//! frames is the time that the client took for the first.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -16,6 +19,8 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::body::{BodyError, ResponseBody};
+use super::pace::Pace;
+use super::patience::Patience;
 use super::tunnel::Tunnel;
 
 /// A response's body that is not waited for without end.
@@ -27,6 +32,9 @@ pub struct WatchedBody {
     /// How long it may lie unasked for; `None` where a full socket tells the same (HTTP/1).
     limit: Option<Duration>,
     watch: Option<AbortHandle>,
+    pace: Pace,
+    /// Bytes of the frame that was handed last.
+    handed: usize,
 }
 
 struct Watched {
@@ -37,14 +45,17 @@ struct Watched {
 }
 
 impl WatchedBody {
-    pub(super) fn new(body: ResponseBody, limit: Option<Duration>) -> Self {
+    pub(super) fn new(body: ResponseBody, patience: Patience, is_http2: bool) -> Self {
         let body = Watched { body: RefCell::new(Some(body)), handed: Cell::new(None) };
-        Self { body: Some(Rc::new(body)), tunnel: None, limit, watch: None }
+        let limit = is_http2.then_some(patience.idle);
+        let (body, pace) = (Some(Rc::new(body)), Pace::new(patience.rate));
+        Self { body, tunnel: None, limit, watch: None, pace, handed: 0 }
     }
 
     /// No body, but what follows a change of protocol over HTTP/1.1; over HTTP/2, that is elsewhere already.
     pub(super) fn switching(tunnel: Option<Tunnel>) -> Self {
-        Self { body: None, tunnel: tunnel.map(Box::new), limit: None, watch: None }
+        let (tunnel, pace) = (tunnel.map(Box::new), Pace::new(None));
+        Self { body: None, tunnel, limit: None, watch: None, pace, handed: 0 }
     }
 
     /// What whoever drives the connection has to go on with when HTTP has ended on it.
@@ -91,17 +102,27 @@ impl Body for WatchedBody {
             return Poll::Ready(None);
         };
         let mut slot = watched.body.borrow_mut();
+        if let Some(since) = watched.handed.take() {
+            this.pace.took(std::mem::take(&mut this.handed), since.elapsed());
+        }
+        if let Some(rate) = this.pace.missed()
+            && let Some(body) = slot.take()
+        {
+            let error = BodyError::TooSlow(rate);
+            body.give_up(&error.to_string());
+            return Poll::Ready(Some(Err(error)));
+        }
         let Some(body) = slot.as_mut() else {
             let limit = this.limit.unwrap_or_default();
             return Poll::Ready(Some(Err(BodyError::Idle(limit))));
         };
         let polled = Pin::new(&mut *body).poll_frame(cx);
-        let Some(limit) = this.limit else {
-            return polled;
-        };
         let lies = matches!(polled, Poll::Ready(Some(Ok(_)))) && !body.is_end_stream();
         watched.handed.set(lies.then(Instant::now));
-        if lies && this.watch.is_none() {
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            this.handed = frame.data_ref().map_or(0, Bytes::len);
+        }
+        if let Some(limit) = this.limit.filter(|_| lies && this.watch.is_none()) {
             let task = tokio::task::spawn_local(watch(Rc::downgrade(watched), limit));
             this.watch = Some(task.abort_handle());
         }

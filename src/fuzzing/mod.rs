@@ -10,6 +10,7 @@
 mod certificate;
 mod configuration;
 mod der;
+mod frames;
 mod list;
 mod names;
 mod path;
@@ -31,7 +32,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     // A certificate, from its first byte.
     Target { name: "certificate", run: certificate::run, seeds: seeds::certificates },
     // A certificate that can always be read, with names made of the input.
@@ -46,6 +47,8 @@ pub const TARGETS: [Target; 7] = [
     Target { name: "configuration", run: configuration::run, seeds: seeds::configurations },
     // What comes in from outside before anything else is known of it: a ClientHello, a file.
     Target { name: "wire", run: wire::run, seeds: seeds::wire },
+    // What a client of HTTP/2 sends, in pieces.
+    Target { name: "frames", run: frames::run, seeds: seeds::frames },
 ];
 
 /// Runs the target of this name.

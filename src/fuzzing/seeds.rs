@@ -202,6 +202,21 @@ pub(super) fn configurations() -> Vec<Vec<u8>> {
     texts.into_iter().map(String::into_bytes).collect()
 }
 
+pub(super) fn frames() -> Vec<Vec<u8>> {
+    let frame = |kind: u8, flags: u8, payload: &[u8]| {
+        let length = u8::try_from(payload.len()).unwrap_or_default();
+        [&[0, 0, length, kind, flags, 0, 0, 0, 1], &payload[..length.into()]].concat()
+    };
+    let request = [frame(1, 5, &[0x82; 9]), frame(0, 0, b"body"), frame(0, 1, b"")].concat();
+    let flood = [frame(6, 0, b"01234567"), frame(3, 0, &[0; 4]), frame(0, 0, b"")].concat();
+    let mut seeds = Vec::new();
+    for cut in [0, 7, 9, 200] {
+        seeds.push([&[cut], &request[..]].concat());
+        seeds.push([vec![cut], request.clone(), flood.repeat(20)].concat());
+    }
+    seeds
+}
+
 pub(super) fn wire() -> Vec<Vec<u8>> {
     let hello = |versions: &[u8], cut: usize| -> Vec<u8> {
         let length = |bytes: &[u8]| u16::try_from(bytes.len()).unwrap_or_default().to_be_bytes();

@@ -98,6 +98,10 @@ impl Reason {
                 "if many clients share this address, such as behind a balancer, raise \
                  `connections_per_address_max` in `[limits]`"
             }
+            Self::Http2Flood => {
+                "have the client's HTTP/2 library updated; if it means well, raise `control_frames_per_second` in \
+                 `[site.limits]`"
+            }
             Self::Closed => {
                 "nothing, as long as no client complains: scans and health checks do that all day"
             }

@@ -71,13 +71,15 @@ pub enum Reason {
     MadeWay,
     /// The client's address has as many connections as it may.
     TooManyConnections,
+    /// The client flooded a connection of HTTP/2 with frames.
+    Http2Flood,
     /// The client went away in the handshake.
     Closed,
 }
 
 impl Reason {
     /// Every reason, for documentation.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::NoCertificate,
         Self::UnknownCa,
         Self::MissingIntermediate,
@@ -106,6 +108,7 @@ impl Reason {
         Self::Timeout,
         Self::MadeWay,
         Self::TooManyConnections,
+        Self::Http2Flood,
         Self::Closed,
     ];
 
@@ -140,6 +143,7 @@ impl Reason {
             Self::Timeout => "timeout",
             Self::MadeWay => "made-way",
             Self::TooManyConnections => "too-many-connections",
+            Self::Http2Flood => "http2-flood",
             Self::Closed => "closed",
         }
     }

@@ -157,6 +157,7 @@ fn is_about_the_certificate(reason: Reason) -> bool {
         | Reason::Timeout
         | Reason::MadeWay
         | Reason::TooManyConnections
+        | Reason::Http2Flood
         | Reason::Closed => false,
     }
 }

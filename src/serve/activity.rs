@@ -8,6 +8,10 @@ use tokio::time::Instant;
 
 use crate::config::Timeouts;
 use crate::forward::Tunnel;
+use crate::observe::metrics::Flood;
+
+/// How long a connection of HTTP/1.1 keeps its buffers after the last answer.
+const REST_AFTER: Duration = Duration::from_secs(1);
 
 /// What a connection ran out of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub(super) enum Expiry {
     Trust,
     /// An exchange that does not end though its client is not trusted any more.
     Untrusted,
+    /// Nothing asked for a moment: it needs no buffers until something comes.
+    Rest,
 }
 
 pub(super) struct Activity {
@@ -38,6 +44,8 @@ pub(super) struct Activity {
     saw_upgrade: Cell<bool>,
     /// What follows HTTP.
     tunnel: Cell<Option<Box<Tunnel>>>,
+    flood: Cell<Option<Flood>>,
+    is_closing: Cell<bool>,
 }
 
 impl Activity {
@@ -53,6 +61,8 @@ impl Activity {
             is_last_look: Cell::new(false),
             saw_upgrade: Cell::new(false),
             tunnel: Cell::new(None),
+            flood: Cell::new(None),
+            is_closing: Cell::new(false),
         }
     }
 
@@ -65,6 +75,16 @@ impl Activity {
     /// Says so, or that it is over.
     pub(super) fn look_last(&self, is_last_look: bool) {
         self.is_last_look.set(is_last_look);
+    }
+
+    /// The client floods the connection. What is said first is why it ends.
+    pub(super) fn flooded(&self, flood: Flood) {
+        self.flood.set(self.flood.get().or(Some(flood)));
+    }
+
+    /// With what the client flooded the connection.
+    pub(super) fn flood(&self) -> Option<Flood> {
+        self.flood.get()
     }
 
     /// An exchange has begun.
@@ -139,6 +159,23 @@ impl Activity {
         if self.exchanges.get() == 0 && self.unwritten.replace(false) {
             self.quiet_since.set(Instant::now());
         }
+    }
+
+    /// The last words are written.
+    pub(super) fn closing(&self) {
+        self.is_closing.set(true);
+    }
+
+    /// From when on the connection can do without the HTTP library: on HTTP/1.1 between two requests, with nothing read,
+    /// nothing left to write, and nothing said of an end. `since` is when the library was given to it.
+    pub(super) fn rests_at(&self, since: Instant) -> Option<Instant> {
+        let is_between = !self.is_http2
+            && self.exchanges.get() == 0
+            && self.head_since.get().is_none()
+            && self.write_blocked_since.get().is_none()
+            && !self.unwritten.get()
+            && !self.is_closing.get();
+        is_between.then(|| self.quiet_since.get().max(since) + REST_AFTER)
     }
 
     /// Whether what is written now can only be the HTTP library's own answer to a request that it could

@@ -1,6 +1,6 @@
-//! The client's stream as the HTTP library sees it. Beside passing bytes it does three things: it keeps
-//! the connection's [`Activity`], it puts the gateway's JSON in place of the bare answers that hyper
-//! gives to what it cannot parse, and it closes so that the last words arrive.
+//! The client's stream as the HTTP library sees it. Beside passing bytes it does four things: it keeps
+//! the connection's [`Activity`], it ends floods of HTTP/2 ([`FrameWatch`]), it puts the gateway's JSON in place of
+//! the bare answers that hyper gives to what it cannot parse, and it closes so that the last words arrive.
 
 use std::fmt::Write as _;
 use std::io::{self, IoSlice};
@@ -20,17 +20,22 @@ use crate::observe::RequestId;
 use crate::tls::TlsStream;
 
 use super::activity::Activity;
+use super::frames::FrameWatch;
 use super::linger::Linger;
 use super::standing::Standing;
 
 pub(super) struct ClientIo {
-    stream: TlsStream,
+    stream: Box<TlsStream>,
+    /// What came while nobody read, or was read and not used; it is read first.
+    ahead: Bytes,
     activity: Rc<Activity>,
     standing: Rc<Standing>,
     /// An answer of ours in place of hyper's, and how much of it is written.
     substitute: Option<(Vec<u8>, usize)>,
     /// Set once the write side is closed.
     linger: Option<Linger>,
+    /// Of HTTP/2.
+    frames: Option<FrameWatch>,
     /// Whether the stream has left bytes with the HTTP library that it could not take.
     is_refusing: bool,
     /// Whether the client may go on after the write side is closed, because this is HTTP no more.
@@ -38,16 +43,42 @@ pub(super) struct ClientIo {
 }
 
 impl ClientIo {
-    pub(super) fn new(stream: TlsStream, activity: Rc<Activity>, standing: Rc<Standing>) -> Self {
+    pub(super) fn new(
+        stream: Box<TlsStream>,
+        activity: Rc<Activity>,
+        standing: Rc<Standing>,
+        frames: Option<FrameWatch>,
+    ) -> Self {
         Self {
             stream,
+            ahead: Bytes::new(),
             activity,
             standing,
             substitute: None,
             linger: None,
+            frames,
             is_refusing: false,
             is_tunnel: false,
         }
+    }
+
+    /// Takes back what was read and not used, to be read again.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        debug_assert!(self.ahead.is_empty(), "who reads has read this first");
+        self.ahead = bytes;
+    }
+
+    /// Waits until there is something to read, be it the end, and keeps it to be read.
+    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.ahead.is_empty() {
+            return Poll::Ready(());
+        }
+        let mut bytes = [0; 512];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        // An end or an error comes again to whoever reads next.
+        _ = ready!(Pin::new(&mut *self).poll_read(cx, &mut buffer));
+        self.ahead = Bytes::copy_from_slice(buffer.filled());
+        Poll::Ready(())
     }
 
     /// Whether all that the HTTP library had to write has been taken from it.
@@ -81,6 +112,15 @@ impl ClientIo {
     fn has_unread(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
         SockRef::from(self.stream.get_ref().0).peek(&mut byte).is_ok_and(|count| count > 0)
+    }
+
+    /// Looks at what went out on HTTP/2.
+    fn wrote(&mut self, bytes: &[u8]) {
+        if let Some(frames) = &mut self.frames
+            && let Some(flood) = frames.wrote(bytes)
+        {
+            self.activity.flooded(flood);
+        }
     }
 
     fn poll_substitute(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -134,8 +174,24 @@ impl AsyncRead for ClientIo {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead.split_to(count));
+            self.activity.read();
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
+        if let Some(ending) = self.frames.as_mut().and_then(FrameWatch::ending) {
+            ending.fill(buffer);
+            return Poll::Ready(Ok(()));
+        }
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if let Some(frames) = &mut self.frames
+            && let Some((flood, passed)) = frames.read(&buffer.filled()[before..])
+        {
+            buffer.set_filled(before + passed);
+            self.activity.flooded(flood);
+        }
         let is_asked = self.activity.is_last_look() && result.is_pending() && self.has_unread();
         if buffer.filled().len() > before || is_asked {
             self.activity.read();
@@ -156,6 +212,9 @@ impl AsyncWrite for ClientIo {
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.is_refusing = result.is_pending();
         self.activity.wrote(self.is_refusing);
+        if let Poll::Ready(Ok(count)) = result {
+            self.wrote(&bytes[..count]);
+        }
         result
     }
 
@@ -172,6 +231,13 @@ impl AsyncWrite for ClientIo {
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.is_refusing = result.is_pending();
         self.activity.wrote(self.is_refusing);
+        if let Poll::Ready(Ok(mut left)) = result {
+            for slice in slices {
+                let part = left.min(slice.len());
+                self.wrote(&slice[..part]);
+                left -= part;
+            }
+        }
         result
     }
 
@@ -194,6 +260,7 @@ impl AsyncWrite for ClientIo {
         if this.is_tunnel {
             return Pin::new(&mut this.stream).poll_shutdown(cx);
         }
+        this.activity.closing();
         if this.linger.is_none() {
             ready!(this.poll_substitute(cx))?;
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;

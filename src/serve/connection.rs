@@ -40,7 +40,8 @@ pub(super) async fn serve(
     let limit = limits.handshake_timeout;
     let handshake = worker.handshakes.begin(worker.share(limits.handshakes_max));
     let verified = tokio::select! {
-        verified = timeout(limit, verify(&generation, stream, &mut facts)) => Some(verified),
+        // On the heap, which has it back when the connection is served.
+        verified = timeout(limit, Box::pin(verify(&generation, stream, &mut facts))) => Some(verified),
         () = handshake.makes_way() => None,
     };
     drop(handshake);

@@ -25,6 +25,8 @@ use crate::tls::TlsStream;
 
 use super::activity::{Activity, Expiry};
 use super::client_io::ClientIo;
+use super::frames::FrameWatch;
+use super::rest;
 use super::standing::Standing;
 use super::tunnel;
 use super::worker::Worker;
@@ -42,40 +44,62 @@ pub(super) async fn serve(
     worker: Rc<Worker>,
     standing: Standing,
     site: &Arc<Site>,
-    stream: TlsStream,
+    stream: Box<TlsStream>,
     http2: bool,
     shaken: Duration,
 ) {
     let activity = Rc::new(Activity::new(http2));
     let standing = Rc::new(standing);
-    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing)));
+    let frames = http2.then(|| FrameWatch::new(site.config.limits.control_frames_per_second));
+    let io = ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing), frames);
+    let io = TokioIo::new(io);
     let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
     let limits = &site.config.limits;
+    // Boxed, so that a connection needs the memory of what it is and not of all that it could be.
     if http2 {
         let mut builder = http2_builder(limits);
         if site.config.routes.iter().any(|route| route.value.takes_websocket()) {
             builder.enable_connect_protocol();
         }
-        let mut connection = builder.serve_connection(io, service);
-        drive(&mut connection, &worker, &standing, &activity, &site.config).await;
+        let mut connection = Box::new(builder.serve_connection(io, service));
+        drive(&mut *connection, &worker, &standing, &activity, &site.config).await;
+        if let Some(flood) = activity.flood() {
+            standing.flooded(flood);
+        }
         return;
     }
-    let mut connection = http1_builder(limits).serve_connection(io, service);
-    let end = drive(&mut connection, &worker, &standing, &activity, &site.config).await;
-    if end == End::OfHttp && activity.has_seen_upgrade() {
-        // By hand: what the library has for upgrades wants streams that may go to another thread.
+    let builder = http1_builder(limits);
+    let (mut io, mut service) = (io, service);
+    loop {
+        let mut connection = Box::new(builder.serve_connection(io, service));
+        let end = drive(&mut *connection, &worker, &standing, &activity, &site.config).await;
+        if end == End::OfAll {
+            return;
+        }
         let parts = connection.into_parts();
-        tunnel::go_on(&worker, &standing, &activity, parts.io.into_inner(), parts.read_buf).await;
+        if end == End::OfHttp {
+            if activity.has_seen_upgrade() {
+                // By hand: what the library has for upgrades wants streams that may go to another thread.
+                let (io, ahead) = (parts.io.into_inner(), parts.read_buf);
+                tunnel::go_on(&worker, &standing, &activity, io, ahead).await;
+            }
+            return;
+        }
+        (io, service) = (parts.io, parts.service);
+        io.inner_mut().unread(parts.read_buf);
+        rest::rest(io.inner_mut(), &worker, &standing, &activity, &site.config).await;
     }
 }
 
-/// How an HTTP connection ended.
+/// How the driving of an HTTP connection ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// By the rules of HTTP, which closes it unless the protocol has changed.
+    /// By the rules of HTTP, which closes the connection unless its protocol has changed.
     OfHttp,
     /// It broke, or was left.
     OfAll,
+    /// It has nothing to do for now.
+    Rests,
 }
 
 /// Every request of a connection goes through here.
@@ -108,10 +132,12 @@ fn service(
             None => (Entry::Fine, Some(Running::begin(&worker))),
         };
         let (trust, head_start) = (Rc::clone(&standing), head_start.take());
+        // On the heap for as long as it lasts: the library keeps room for it on each idle connection.
         let exchange = forward::exchange(caller, trust, entry, request, head_start, move || {
             drop(running);
             ended.ended();
         });
+        let exchange = Box::pin(exchange);
         async move {
             let mut response = exchange.await?;
             if let Some(tunnel) = response.body_mut().take_tunnel() {
@@ -170,9 +196,10 @@ fn http2_builder(limits: &config::SiteLimits) -> http2::Builder<LocalExecutor> {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
         // Resets that a client or we ourselves cause before h2 ends the connection (CVE-2023-44487 and
-        // CVE-2025-8671).
+        // CVE-2025-8671). The latter are counted as long as the connection lives, and streams that are refused are
+        // among them: a client may open a hundred before it hears how many there may be.
         .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(64);
+        .max_local_error_reset_streams(256);
     builder
 }
 
@@ -226,12 +253,13 @@ async fn drive(
     let timeouts = &site.timeouts;
     let most = site.limits.requests_per_connection_max;
     let mut connection = Pin::new(connection);
+    let began = Instant::now();
     let entry = worker.roster.entry();
     let mut winding_down = None;
     let mut judgements = standing.judgements();
     // Until when what runs may finish, though its client may not do it any more.
     let mut untrusted = None;
-    let mut timer = pin!(sleep_until(Instant::now() + timeouts.idle_timeout));
+    let mut timer = pin!(sleep_until(began + timeouts.idle_timeout));
     poll_fn(|cx| {
         entry.enter(cx);
         loop {
@@ -259,8 +287,7 @@ async fn drive(
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
                 return Poll::Ready(end(ended));
             }
-            let draining = worker.draining.get().map(|since| (since, worker.drain_grace()));
-            let deadline = match (activity.deadline(timeouts, draining), winding_down) {
+            let deadline = match (deadline(worker, activity, timeouts), winding_down) {
                 // Told to leave; it has a while to do so.
                 (Some((_, Expiry::Idle)), Some(since)) => {
                     Some((since + timeouts.header_timeout, Expiry::Idle))
@@ -268,7 +295,11 @@ async fn drive(
                 (deadline, _) => deadline,
             };
             let trust = standing.expires().map(|at| (at, Expiry::Trust));
-            let ends = [deadline, trust, untrusted].into_iter().flatten();
+            let rest = match winding_down {
+                None => activity.rests_at(began).map(|at| (at, Expiry::Rest)),
+                Some(_) => None,
+            };
+            let ends = [deadline, trust, untrusted, rest].into_iter().flatten();
             let Some((at, expiry)) = ends.min_by_key(|(at, _)| *at) else {
                 return Poll::Pending;
             };
@@ -287,6 +318,8 @@ async fn drive(
             match expiry {
                 // The next turn asks how the connection stands now.
                 Expiry::Trust => standing.rings(),
+                // The library has just found nothing to do.
+                Expiry::Rest => return Poll::Ready(End::Rests),
                 Expiry::Idle if winding_down.is_none() => {
                     if let Poll::Ready(end) = look_last(connection.as_mut(), activity, cx) {
                         return Poll::Ready(end);
@@ -335,8 +368,23 @@ fn end(ended: hyper::Result<()>) -> End {
     }
 }
 
+/// When the connection runs out of what, as things stand.
+pub(super) fn deadline(
+    worker: &Worker,
+    activity: &Activity,
+    timeouts: &config::Timeouts,
+) -> Option<(Instant, Expiry)> {
+    let draining = worker.draining.get().map(|since| (since, worker.drain_grace()));
+    activity.deadline(timeouts, draining)
+}
+
 /// Whether a connection must not begin anything new.
-fn is_to_end(worker: &Worker, standing: &Standing, activity: &Activity, most: Option<u64>) -> bool {
+pub(super) fn is_to_end(
+    worker: &Worker,
+    standing: &Standing,
+    activity: &Activity,
+    most: Option<u64>,
+) -> bool {
     if !standing.holds() {
         // A request that has begun to arrive gets an answer that says why.
         return !activity.is_reading_head();

@@ -8,6 +8,9 @@ mod addresses;
 mod client_io;
 mod connection;
 mod expiries;
+mod frames;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod gateway;
 mod handshakes;
 mod health_checks;
@@ -16,6 +19,7 @@ mod inherited;
 mod linger;
 mod listener;
 mod pulse;
+mod rest;
 mod roster;
 mod standing;
 mod tunnel;
@@ -265,6 +269,11 @@ impl Control {
     /// The clients that were refused: how many, and the last ones.
     pub fn refusals(&self) -> &Refusals {
         &self.shared.refusals
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     /// Puts another generation in force. Every later request is judged by it, also on connections that are

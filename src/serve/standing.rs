@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::forward::{Caller, ClientIdentityHeaders, Recall, Trust};
 use crate::generation::{Generation, Site};
 use crate::observe::ConnectionFacts;
+use crate::observe::metrics::Flood;
 use crate::policy::{LetIn, Reason, Refusal, Verdict};
 use crate::tls::unix_now;
 
@@ -110,6 +111,14 @@ impl Standing {
     pub(super) fn rings(&self) {
         self.expires.set(expiry(self.valid_until.get()));
         self.check();
+    }
+
+    /// Counts and tells of a client whose connection was ended for a flood.
+    pub(super) fn flooded(&self, flood: Flood) {
+        self.worker.counters.flooded(flood);
+        let told = self.caller.borrow().generation.config.log.refusals_per_minute;
+        let refusal = Refusal::new(Reason::Http2Flood, flood.sentence());
+        self.worker.shared.refusals.report(told, unix_now(), self.facts.clone(), refusal, true);
     }
 
     fn check(&self) {

@@ -32,8 +32,8 @@ pub struct ClientHello {
 
 /// A handshake that ended well.
 pub struct Established {
-    /// The encrypted stream.
-    pub stream: TlsStream,
+    /// The encrypted stream, where it stays: it is large, and handed on several times.
+    pub stream: Box<TlsStream>,
     /// Whom the client proved to be, or why it is let in unverified.
     pub client: LetIn,
     /// Whether HTTP/2 was agreed on.
@@ -199,7 +199,7 @@ fn established(stream: TlsStream, client: LetIn) -> Established {
     };
     let group = connection.negotiated_key_exchange_group();
     let group = group.map(|group| iana::group(group.name().into()));
-    Established { stream, client, http2, is_resumed, version, group }
+    Established { stream: Box::new(stream), client, http2, is_resumed, version, group }
 }
 
 fn not_tls(bytes: &[u8]) -> HelloFailure {

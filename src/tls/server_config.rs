@@ -53,7 +53,8 @@ impl SiteTls {
         let mut config = builder
             .with_client_cert_verifier(Arc::<ClientVerifier>::clone(&verifier))
             .with_cert_resolver(Arc::new(resolver));
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // Clients that ask for HTTP/1.0 by name get it as any other version of HTTP/1.
+        config.alpn_protocols = [&b"h2"[..], b"http/1.1", b"http/1.0"].map(<[u8]>::to_vec).to_vec();
         // AES first, whatever the client prefers: callers are servers, and have it in hardware.
         config.ignore_client_order = true;
         // Resumption skips the verifier, so whoever resumes is judged again by the acceptor.

@@ -81,12 +81,23 @@ pub struct Call<B> {
     pub options: Options,
     /// What the request is told by, where endpoints are chosen by that.
     pub key: String,
-    /// The same request anew, if it may be done twice.
-    pub again: Option<Box<dyn Fn() -> Request<B>>>,
+    /// What makes a body without a byte, if the request has such a one and may be done twice.
+    pub empty: Option<fn() -> B>,
     /// Set to the place of the endpoint that is tried.
     pub chosen: Chosen,
     /// Whether it still may be sent: asked right before it is, as it may have waited for a connection until then.
     pub may_go: Box<dyn Fn() -> bool>,
+}
+
+/// Which of the connections that are kept will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reuse {
+    /// The next, as what is sent on it can be sent again.
+    Any,
+    /// One of which is known that the app has not closed it.
+    Sure,
+    /// None.
+    None,
 }
 
 /// One worker's connections to all endpoints.
@@ -139,7 +150,9 @@ where
     /// response's body has been read; it gives the connection back.
     ///
     /// A request that provably was not sent goes to another endpoint, or waits for one where the options say so. One
-    /// that was sent goes out once more only if it may be done twice, the upstream says so, and not too many do.
+    /// that was sent goes out once more only if it may be done twice: on a new connection, if a kept one was closed
+    /// without a word, as it may have been before the request came (RFC 9112 section 9.3.1); and to another endpoint, if
+    /// the upstream says so and not too many do.
     ///
     /// # Errors
     /// [`SendError`], which says what happened to the endpoint that was tried last, or that the request may not be sent
@@ -154,6 +167,7 @@ where
         self.budget.earn();
         let mut tried = Vec::new();
         let mut wait = self.hold.wait(&call.options);
+        let mut reuse = if call.empty.is_some() { Reuse::Any } else { Reuse::Sure };
         loop {
             let Some(index) = self.choose(upstream, &tried, &call.key) else {
                 // Every endpoint has failed this request.
@@ -164,7 +178,8 @@ where
             let endpoint = &upstream.endpoints[index].endpoint;
             call.chosen.set(Some(index));
             let known = self.known(endpoint);
-            let (connection, is_reused) = match self.connection(&known, upstream, call).await {
+            let (connection, is_reused) = match self.connection(&known, upstream, call, reuse).await
+            {
                 Ok(connection) => connection,
                 Err(error) => {
                     // Once a request, however often it comes back.
@@ -181,6 +196,8 @@ where
                 known.pool.put(connection, call.options);
                 return Err(SendError::recalled(endpoint));
             }
+            let is_asked = is_reused || upstream.retry == Retry::Idempotent;
+            let copy = call.empty.filter(|_| is_asked).map(|empty| copied(&request, empty()));
             let mut lease = Lease::new(Rc::clone(&known.pool), connection, call.options);
             lease.upgrades(request.headers().contains_key(header::UPGRADE));
             let mut error = match lease.sender().try_send_request(request).await {
@@ -207,11 +224,19 @@ where
             if error.failure == Failure::RequestBody {
                 return Err(error);
             }
-            known.failed(upstream);
-            match &call.again {
-                Some(again) if upstream.retry == Retry::Idempotent && self.budget.spend() => {
+            match copy {
+                Some(copy) if is_reused && error.failure == Failure::Closed => {
                     known.counters.retries.add(1);
-                    request = again();
+                    request = copy;
+                    reuse = Reuse::None;
+                    continue;
+                }
+                _ => known.failed(upstream),
+            }
+            match copy {
+                Some(copy) if upstream.retry == Retry::Idempotent && self.budget.spend() => {
+                    known.counters.retries.add(1);
+                    request = copy;
                     tried.push(index);
                     wait.failed(error);
                     wait.gives_up();
@@ -273,17 +298,32 @@ where
         known: &Known<B>,
         upstream: &Upstream,
         call: &Call<B>,
+        reuse: Reuse,
     ) -> Result<(Connection<B>, bool), SendError> {
         let endpoint = known.state.endpoint();
         // Divided among the workers, and at least one each.
         let ceiling = upstream.connections_max.map(|max| max.div_ceil(self.workers));
         let deadline = tokio::time::Instant::now() + call.options.connect_timeout;
         let slot = loop {
-            if let Some(connection) = known.pool.take() {
-                return Ok((connection, true));
+            if reuse != Reuse::None
+                && let Some(connection) = known.pool.take()
+            {
+                if reuse == Reuse::Any {
+                    return Ok((connection, true));
+                }
+                // What the kernel knows by now, such as that it was closed, reaches the connection meanwhile.
+                tokio::task::yield_now().await;
+                if connection.sender.is_ready() {
+                    return Ok((connection, true));
+                }
+                continue;
             }
             if let Some(slot) = known.pool.slot(ceiling) {
                 break slot;
+            }
+            // Closed, it makes room for a new one.
+            if reuse == Reuse::None && known.pool.take().is_some() {
+                continue;
             }
             let _place = self.hold.place(&call.options).ok_or_else(|| SendError::busy(endpoint))?;
             if tokio::time::timeout_at(deadline, known.pool.freed()).await.is_err() {
@@ -307,4 +347,13 @@ where
         endpoints.insert(endpoint.clone(), Rc::clone(&known));
         known
     }
+}
+
+/// The same request once more.
+fn copied<B>(request: &Request<B>, body: B) -> Request<B> {
+    let mut copy = Request::new(body);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
 }

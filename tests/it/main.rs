@@ -8,8 +8,10 @@
 
 mod access_log;
 mod admin;
+mod attacks;
 mod ceilings;
 mod continuous;
+mod faults;
 mod forwarding;
 mod headers;
 mod identity_formats;
@@ -25,6 +27,7 @@ mod pins;
 mod pkits;
 mod refusals;
 mod reload;
+mod rest;
 mod resumption;
 mod revocation;
 mod routes;

@@ -1,7 +1,9 @@
 //! `[[site.route]]`: what becomes of some requests of a site.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
@@ -23,6 +25,8 @@ pub struct Route {
     pub action: Action,
     /// Bytes of a request's body; `None` sets no limit.
     pub body_bytes_max: Option<u64>,
+    /// How slow a body may be; `None` sets no limit.
+    pub body_rate: Option<BodyRate>,
     /// How long to wait.
     pub timeouts: Timeouts,
     /// The protocols that a connection may change to.
@@ -34,6 +38,15 @@ impl Route {
     pub fn takes_websocket(&self) -> bool {
         self.upgrades.iter().any(Upgrade::is_websocket)
     }
+}
+
+/// How slowly a client may send or take a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyRate {
+    /// The least, on an average.
+    pub bytes_per_second: NonZeroU64,
+    /// How long it may have made others wait beyond that.
+    pub grace: Duration,
 }
 
 /// Which paths a route is for.

@@ -266,11 +266,18 @@ impl Table<'_> {
 
     /// A number of bytes, or `"unlimited"`.
     pub(in crate::config) fn size_or_unlimited(&mut self, name: &'static str) -> Option<u64> {
+        self.size_or(name, "unlimited")
+    }
+
+    /// A number of bytes, or `"off"`.
+    pub(in crate::config) fn size_or_off(&mut self, name: &'static str) -> Option<u64> {
+        self.size_or(name, "off")
+    }
+
+    fn size_or(&mut self, name: &'static str, word: &'static str) -> Option<u64> {
         let read = self.read(name, |value| match value.as_str() {
-            Some("unlimited") => Ok(None),
-            _ => {
-                size(name, value, &(1..=u64::MAX)).map(Some).map_err(|wrong| wrong.or("unlimited"))
-            }
+            Some(text) if text == word => Ok(None),
+            _ => size(name, value, &(1..=u64::MAX)).map(Some).map_err(|wrong| wrong.or(word)),
         });
         read.and_then(|read| read.value)
     }

@@ -1,5 +1,6 @@
 //! `[[site.route]]`: what becomes of some requests, and last the site itself for all others.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use http::{HeaderValue, Method, StatusCode};
@@ -7,14 +8,14 @@ use http::{HeaderValue, Method, StatusCode};
 use super::answers::{content_type, final_status};
 use super::client::{Vain, client_mode, rules};
 use super::header_rules::header_rules;
-use super::site::within_budget;
+use super::site::{body_rate_min, within_budget};
 use super::template::template;
 use super::upgrades::upgrades;
 use super::upstream::Named;
 use crate::config::canonical_path::CanonicalPath;
 use crate::config::model::{
-    Action, ClientMode, HeaderRules, Proxy, Route, RouteClient, RoutePath, SiteLimits, Template,
-    Timeouts, Upgrade, Upstream,
+    Action, BodyRate, ClientMode, HeaderRules, Proxy, Route, RouteClient, RoutePath, SiteLimits,
+    Template, Timeouts, Upgrade, Upstream,
 };
 use crate::config::raw::{Reader, Table, Wrong};
 use crate::config::report::Located;
@@ -88,6 +89,7 @@ pub(super) fn routes(
             response_headers: HeaderRules::default(),
         }),
         body_bytes_max: site.limits.body_bytes_max,
+        body_rate: body_rate(site.limits.body_rate_min, site.timeouts),
         timeouts: site.timeouts.clone(),
         upgrades: site.upgrades.to_vec(),
     };
@@ -155,12 +157,30 @@ fn route(
         true => upgrades(&mut table, reader),
         false => site.upgrades.to_vec(),
     };
+    let rate_min = match table.has("body_rate_min") {
+        true => body_rate_min(&mut table),
+        false => site.limits.body_rate_min,
+    };
+    let body_rate = body_rate(rate_min, &timeouts);
     let action = action(&mut table, own.unwrap_or_else(|| site.upstream.clone()), &path, reader);
     table.finish();
     let methods = methods.into_iter().map(|method| method.value).collect();
-    let route =
-        Route { path, methods, client, action: action?, body_bytes_max, timeouts, upgrades };
+    let route = Route {
+        path,
+        methods,
+        client,
+        action: action?,
+        body_bytes_max,
+        body_rate,
+        timeouts,
+        upgrades,
+    };
     (read.is_some() && !is_own_wrong).then(|| Located::new(route, span))
+}
+
+fn body_rate(bytes_per_second: Option<NonZeroU64>, timeouts: &Timeouts) -> Option<BodyRate> {
+    let grace = timeouts.body_rate_grace;
+    bytes_per_second.map(|bytes_per_second| BodyRate { bytes_per_second, grace })
 }
 
 /// Keys that only some actions have.

@@ -1,7 +1,7 @@
 //! `[[site]]`: names, files, app, clients and limits, and no name twice.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -221,6 +221,7 @@ fn timeouts(mut table: Table<'_>) -> Timeouts {
         header_timeout: table.duration("header_timeout"),
         idle_timeout: table.duration("idle_timeout"),
         body_idle_timeout: table.duration("body_idle_timeout"),
+        body_rate_grace: table.duration("body_rate_grace"),
         upstream_connect_timeout: table.duration("upstream_connect_timeout"),
         response_header_timeout: table.duration("response_header_timeout"),
         exchange_timeout: table.duration_or_none("exchange_timeout"),
@@ -249,12 +250,19 @@ fn rate(table: &mut Table<'_>, name: &'static str) -> Option<NonZeroU32> {
     table.integer_or_unlimited(name, 1..=1_000_000_u32).and_then(NonZeroU32::new)
 }
 
+/// Bytes a second, or `"off"`.
+pub(super) fn body_rate_min(table: &mut Table<'_>) -> Option<NonZeroU64> {
+    table.size_or_off("body_rate_min").and_then(NonZeroU64::new)
+}
+
 fn limits(mut table: Table<'_>) -> SiteLimits {
     let header_bytes = table.size("header_bytes_max", 8 << 10..=1 << 20);
     SiteLimits {
         header_bytes_max: usize::try_from(header_bytes).unwrap_or(usize::MAX),
         header_count_max: table.integer("header_count_max", 1..=1000),
         body_bytes_max: table.size_or_unlimited("body_bytes_max"),
+        body_rate_min: body_rate_min(&mut table),
+        control_frames_per_second: table.integer("control_frames_per_second", 100..=1_000_000),
         uri_bytes_max: usize::try_from(table.size("uri_bytes_max", 256..=1 << 20))
             .unwrap_or(usize::MAX),
         requests_per_connection_max: table

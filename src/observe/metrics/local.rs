@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::identity::Identity;
 
-use super::{EndpointCounters, NAMES_MAX, SiteCounters, WorkerCounters, enter};
+use super::{EndpointCounters, Flood, NAMES_MAX, SiteCounters, WorkerCounters, enter};
 
 /// A site's name as all share it, and its counters.
 type Entry = (Arc<str>, Arc<SiteCounters>);
@@ -26,6 +26,11 @@ impl LocalCounters {
     /// Counts a connection that came.
     pub fn accepted(&self) {
         self.shared.accepted.add(1);
+    }
+
+    /// Counts a connection that was ended for a flood.
+    pub fn flooded(&self, flood: Flood) {
+        self.shared.floods[flood as usize].add(1);
     }
 
     /// The counters of a site; its connections keep them.

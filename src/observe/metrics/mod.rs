@@ -3,6 +3,7 @@
 //! workers up and makes none of them wait.
 
 mod clients;
+mod flood;
 mod histogram;
 mod local;
 mod site;
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use clients::SeenClient;
+pub use flood::Flood;
 pub use histogram::{BUCKETS, Histogram, Lengths};
 pub use local::LocalCounters;
 pub use site::{CLASSES, GROUPS, METHODS, SiteCounters, SiteTotals, VERSIONS};
@@ -77,6 +79,8 @@ type Named<T> = Mutex<Vec<(Arc<str>, Arc<T>)>>;
 pub struct WorkerCounters {
     /// Connections that it was given.
     accepted: Counter,
+    /// HTTP/2 connections that were ended for a flood.
+    floods: [Counter; Flood::ALL.len()],
     sites: Named<SiteCounters>,
     endpoints: Named<EndpointCounters>,
     clients: SeenClients,
@@ -102,6 +106,12 @@ impl Metrics {
     /// Connections that were accepted.
     pub fn accepted(&self) -> u64 {
         self.workers.iter().map(|worker| worker.accepted.total()).sum()
+    }
+
+    /// HTTP/2 connections that were ended for a flood, by its kind.
+    pub fn floods(&self) -> [(Flood, u64); Flood::ALL.len()] {
+        let total = |flood| self.workers.iter().map(|one| one.floods[flood as usize].total()).sum();
+        Flood::ALL.map(|flood| (flood, total(flood)))
     }
 
     /// The sites that were asked for, by their first names.

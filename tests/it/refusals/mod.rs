@@ -19,6 +19,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::matrix::forge;
 use crate::matrix::key::{Signing, pem};
+use crate::support::frames::{Frames, PING, frame};
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::message::SITE;
 use crate::support::pki::Credentials;
@@ -146,6 +147,13 @@ const CASES: &[Case] = &[
             events::wait_for("refusal", second.local_addr().unwrap(), mark)
         },
         "as many connections as it may", "`connections_per_address_max` in `[limits]`", ""),
+    case(R::Http2Flood, || {
+            let gateway = gateway("[site.limits]\ncontrol_frames_per_second = 100");
+            let mut client = Frames::connect(&gateway.caller());
+            client.send(frame(PING, 0, 0, b"01234567").repeat(1000));
+            client.client.event("refusal")
+        },
+        "flooded the connection with PING", "`control_frames_per_second` in `[site.limits]`", ""),
     case(R::Closed, gone,
         "closed the connection before a ClientHello", "nothing, as long as no client complains", ""),
 ];

@@ -2,7 +2,10 @@
 //! request that was judged, with exactly one account of where its body ends.
 
 mod bodies;
+mod differential;
 mod heads;
+mod over_http_2;
+mod strict;
 
 use crate::support::client::Client;
 use crate::support::gateway::Gateway;

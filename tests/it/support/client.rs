@@ -130,13 +130,18 @@ impl Connector {
 
     /// The same; `None` if nobody listens.
     pub fn try_open(&self) -> Option<Client> {
+        self.try_open_for("http/1.1")
+    }
+
+    /// The same, for a protocol by ALPN; what is spoken then is the test's.
+    pub fn try_open_for(&self, alpn: &str) -> Option<Client> {
         let mark = events::mark();
         let stream = port::connect(self.address).ok()?;
         stream.set_nodelay(true).unwrap();
         let local = stream.local_addr().unwrap();
         let config = match &self.shared {
             Some(config) => Arc::clone(config),
-            None => Arc::new(self.config("http/1.1")),
+            None => Arc::new(self.config(alpn)),
         };
         let connection = ClientConnection::new(config, self.name()).unwrap();
         let client =

@@ -3,6 +3,7 @@
 use std::io::{self, PipeWriter, pipe};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 
 use mtls_gateway::app::App;
@@ -107,6 +108,25 @@ impl Setup {
         self
     }
 
+    /// Its files alone, for the built program: the pki that they are of, and where the configuration lies.
+    pub fn written(self) -> (Pki, PathBuf) {
+        let mut text = self.listeners_and_sites();
+        text.push_str(&format!("[runtime]\nworkers = {}\nwatch = {}\n", self.workers, self.watch));
+        let path = self.pki.folder().join(CONFIG);
+        std::fs::write(&path, &text).unwrap();
+        (self.pki, path)
+    }
+
+    fn listeners_and_sites(&self) -> String {
+        let mut text = String::new();
+        for address in &self.listeners {
+            text.push_str(&format!("[[listener]]\naddress = \"{address}\"\n"));
+        }
+        text.push_str(&self.sites.concat());
+        text.push_str(&self.process);
+        text
+    }
+
     /// Builds, binds and runs it.
     pub fn start(self) -> Gateway {
         self.try_start().unwrap_or_else(|report| panic!("{report}"))
@@ -115,12 +135,7 @@ impl Setup {
     /// The same, or what is wrong with its files.
     pub fn try_start(self) -> Result<Gateway, String> {
         events::collect();
-        let mut text = String::new();
-        for address in &self.listeners {
-            text.push_str(&format!("[[listener]]\naddress = \"{address}\"\n"));
-        }
-        text.push_str(&self.sites.concat());
-        text.push_str(&self.process);
+        let mut text = self.listeners_and_sites();
         if !text.contains("[log]") {
             // A test may refuse more clients in a minute than anybody wants to read of.
             text.push_str("[log]\nrefusals_per_minute = \"unlimited\"\n");

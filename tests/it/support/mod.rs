@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod events;
+pub mod frames;
 pub mod gateway;
 pub mod h2;
 pub mod message;

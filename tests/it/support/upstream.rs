@@ -35,6 +35,8 @@ struct State {
     /// How many connections have ended.
     closed: usize,
     sockets: Vec<Socket>,
+    /// How often a script may go on.
+    go: usize,
 }
 
 impl Upstream {
@@ -107,7 +109,7 @@ impl Upstream {
                 };
                 std::thread::spawn(move || {
                     let tap = Tap { socket, number, seen: Arc::clone(&seen), recording: true };
-                    script(&mut Talk { number, reader: Reader::new(tap) });
+                    script(&mut Talk { number, reader: Reader::new(tap), is_heard: true });
                     seen.state.lock().unwrap().sockets[number].shutdown(Shutdown::Both);
                     seen.state.lock().unwrap().closed += 1;
                     seen.news.notify_all();
@@ -160,6 +162,12 @@ impl Upstream {
         self.wait(|state| state.received.len() >= count);
     }
 
+    /// Lets one script go on that waits for it.
+    pub fn go_on(&self) {
+        self.seen.state.lock().unwrap().go += 1;
+        self.seen.news.notify_all();
+    }
+
     fn wait(&self, enough: impl Fn(&State) -> bool) {
         let start = Instant::now();
         let mut state = self.seen.state.lock().unwrap();
@@ -186,6 +194,7 @@ pub struct Talk {
     /// How many came before it.
     pub number: usize,
     reader: Reader<Tap>,
+    is_heard: bool,
 }
 
 impl Talk {
@@ -204,6 +213,25 @@ impl Talk {
         self.reader.body(head)
     }
 
+    /// The same; `None` at the end of the connection.
+    pub fn try_head(&mut self) -> io::Result<Option<Message>> {
+        self.reader.head()
+    }
+
+    /// Whether all that was said so far was taken.
+    pub fn is_heard(&self) -> bool {
+        self.is_heard
+    }
+
+    /// Waits until the test says [`Upstream::go_on`], or is over.
+    pub fn wait_for_go(&self) {
+        let Tap { seen, .. } = &self.reader.stream;
+        let state = seen.state.lock().unwrap();
+        let (mut state, _) =
+            seen.news.wait_timeout_while(state, PATIENCE, |state| state.go == 0).unwrap();
+        state.go = state.go.saturating_sub(1);
+    }
+
     /// Some bytes, whatever they are; empty at the end.
     pub fn some(&mut self) -> io::Result<Vec<u8>> {
         self.reader.some()
@@ -216,7 +244,7 @@ impl Talk {
 
     /// Writes; a gateway that is gone is the test's to notice.
     pub fn say(&mut self, bytes: impl AsRef<[u8]>) {
-        _ = self.reader.stream.socket.write_all(bytes.as_ref());
+        self.is_heard &= self.reader.stream.socket.write_all(bytes.as_ref()).is_ok();
     }
 
     /// Writes until the gateway takes no more for a while; how much it took.

@@ -1,0 +1,400 @@
+//! Floods of HTTP/2 frames that cost work and bring no request further. The HTTP library ends some by itself (resets,
+//! CONTINUATION, empty DATA) and takes any number of others: SETTINGS, PING, PRIORITY, WINDOW_UPDATE, what it does not
+//! know, and resets of requests that are under way. This counts them below the library, where every byte passes, at the
+//! cost of a few comparisons a frame: no allocation, and no look at the clock until a second's worth has come.
+//!
+//! A connection that sends too many is ended by the library's own GOAWAY, because nobody else knows what it has half
+//! written. What it reads from then on are frames of ours that it takes for a flood of CONTINUATION.
+
+use std::time::Duration;
+
+use tokio::io::ReadBuf;
+use tokio::time::Instant;
+
+use crate::observe::metrics::Flood;
+
+/// The head of a frame (RFC 9113 section 4.1), and what a client says before its first (section 3.4).
+const HEAD: usize = 9;
+const PREFACE: u32 = 24;
+
+/// Types of frames (RFC 9113 section 6).
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// The code of a GOAWAY to whoever asks too much (RFC 9113 section 7).
+const ENHANCE_YOUR_CALM: [u8; 4] = [0, 0, 0, 11];
+
+/// A request that is reset has cost a connection to the app, or a part of one.
+const RESET_COST: i64 = 10;
+
+/// What a frame of a response pays for: an update of two windows for it, and a ping that measures how fast it came.
+const RESPONSE_WORTH: i64 = 4;
+
+/// The span that the budget is for.
+const SPAN: Duration = Duration::from_secs(1);
+
+/// More CONTINUATION than the library takes of any head: it allows a quarter more than fill `header_bytes_max`, which
+/// is 64 frames at most.
+const CONTINUATIONS: usize = 256;
+
+/// The head of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Frame {
+    length: u32,
+    kind: u8,
+    flags: u8,
+    stream: u32,
+}
+
+impl Frame {
+    fn of([a, b, c, kind, flags, stream @ ..]: [u8; HEAD]) -> Self {
+        let length = u32::from_be_bytes([0, a, b, c]);
+        Self { length, kind, flags, stream: u32::from_be_bytes(stream) & !(1 << 31) }
+    }
+
+    /// An empty one.
+    fn written(kind: u8, stream: u32) -> [u8; HEAD] {
+        let [a, b, c, d] = stream.to_be_bytes();
+        [0, 0, 0, kind, 0, a, b, c, d]
+    }
+
+    /// What it is counted as, and for how many; `None` is part of a request.
+    fn cost(self) -> Option<(Flood, i64)> {
+        Some(match self.kind {
+            DATA if self.length > 0 || self.flags & END_STREAM != 0 => return None,
+            DATA => (Flood::EmptyData, 1),
+            HEADERS => return None,
+            PRIORITY => (Flood::Priority, 1),
+            RST_STREAM => (Flood::Resets, RESET_COST),
+            SETTINGS => (Flood::Settings, 1),
+            PING => (Flood::Ping, 1),
+            WINDOW_UPDATE => (Flood::WindowUpdate, 1),
+            CONTINUATION => (Flood::Continuation, 1),
+            _ => (Flood::Other, 1),
+        })
+    }
+}
+
+/// Finds the frames in bytes that come in any pieces.
+struct Cursor {
+    head: [u8; HEAD],
+    /// How many bytes of the head are there.
+    have: usize,
+    /// How many bytes of the payload are still to come, once the head is there.
+    left: u32,
+}
+
+impl Cursor {
+    /// Of what a server says.
+    fn new() -> Self {
+        Self { head: [0; HEAD], have: 0, left: 0 }
+    }
+
+    /// Of what a client says: the preface passes as a frame that costs nothing.
+    fn after_preface() -> Self {
+        let mut head = [0; HEAD];
+        head[4] = END_STREAM;
+        Self { head, have: HEAD, left: PREFACE }
+    }
+
+    /// Takes bytes up to the end of a frame; the frame, if they reach so far.
+    fn next(&mut self, bytes: &mut &[u8]) -> Option<Frame> {
+        if self.have < HEAD {
+            let (head, rest) = bytes.split_at((HEAD - self.have).min(bytes.len()));
+            self.head[self.have..self.have + head.len()].copy_from_slice(head);
+            self.have += head.len();
+            *bytes = rest;
+            if self.have < HEAD {
+                return None;
+            }
+            self.left = Frame::of(self.head).length;
+        }
+        let skipped = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
+        *bytes = &bytes[skipped..];
+        self.left -= u32::try_from(skipped).unwrap_or(self.left);
+        if self.left > 0 {
+            return None;
+        }
+        self.have = 0;
+        Some(Frame::of(self.head))
+    }
+}
+
+/// The flood that the payload of a GOAWAY of the library speaks of. Its error does not tell.
+fn named(goaway: &[u8]) -> Option<Flood> {
+    const WORDS: [(&[u8], Flood); 5] = [
+        (b"too_many_resets", Flood::Resets),
+        (b"too_many_internal_resets", Flood::ProvokedResets),
+        (b"too_many_data_frames", Flood::EmptyData),
+        (b"too_many_continuations", Flood::Continuation),
+        (b"header_list_way_too_large", Flood::HeaderList),
+    ];
+    let (_last_stream, rest) = goaway.split_at_checked(4)?;
+    let (code, why) = rest.split_at_checked(4)?;
+    let known = || WORDS.iter().find(|(word, _)| *word == why);
+    (code == ENHANCE_YOUR_CALM).then(|| known().map_or(Flood::Other, |(_, flood)| *flood))
+}
+
+/// Counts the frames of one connection.
+pub(super) struct FrameWatch {
+    read: Cursor,
+    written: Cursor,
+    /// What may be spent in a second.
+    budget: i64,
+    /// What was spent since then, less what was earned; never below what a second may bring.
+    spent: i64,
+    since: Instant,
+    /// The stream whose head goes on in the next frame.
+    open_head: Option<u32>,
+    ending: Option<Ending>,
+}
+
+impl FrameWatch {
+    /// For a connection that begins; `budget` is `control_frames_per_second`.
+    pub(super) fn new(budget: u32) -> Self {
+        Self {
+            read: Cursor::after_preface(),
+            written: Cursor::new(),
+            budget: budget.into(),
+            spent: 0,
+            since: Instant::now(),
+            open_head: None,
+            ending: None,
+        }
+    }
+
+    /// Looks at what the client sent. If that is a flood: of what, and how many of the bytes the library may still see.
+    pub(super) fn read(&mut self, bytes: &[u8]) -> Option<(Flood, usize)> {
+        let mut rest = bytes;
+        while let Some(frame) = self.read.next(&mut rest) {
+            let in_head = matches!(frame.kind, HEADERS | CONTINUATION);
+            self.open_head = (in_head && frame.flags & END_HEADERS == 0).then_some(frame.stream);
+            if let Some((flood, cost)) = frame.cost()
+                && self.spend(cost)
+            {
+                self.ending = Some(Ending::new(self.open_head));
+                return Some((flood, bytes.len() - rest.len()));
+            }
+        }
+        None
+    }
+
+    /// Looks at what was written to the client: a response entitles to the frames that go with it. If the library says
+    /// that it has had enough: of what.
+    pub(super) fn wrote(&mut self, bytes: &[u8]) -> Option<Flood> {
+        let (mut rest, mut flood) = (bytes, None);
+        while let Some(frame) = self.written.next(&mut rest) {
+            match frame.kind {
+                DATA | HEADERS => self.spent = (self.spent - RESPONSE_WORTH).max(-self.budget),
+                GOAWAY => {
+                    let end = bytes.len() - rest.len();
+                    let length = usize::try_from(frame.length).unwrap_or(usize::MAX);
+                    flood = named(&bytes[end.saturating_sub(length)..end]).or(flood);
+                }
+                _ => {}
+            }
+        }
+        flood
+    }
+
+    /// Whether that is too much. Without a clock, until the budget of a second is spent.
+    fn spend(&mut self, cost: i64) -> bool {
+        self.spent += cost;
+        if self.spent <= self.budget {
+            return false;
+        }
+        let now = Instant::now();
+        if now - self.since < SPAN {
+            return true;
+        }
+        (self.since, self.spent) = (now, cost);
+        false
+    }
+
+    /// What the library reads in place of the client's bytes, once there was a flood.
+    pub(super) fn ending(&mut self) -> Option<&mut Ending> {
+        self.ending.as_mut()
+    }
+}
+
+/// Frames that make the library say GOAWAY, and then the end.
+pub(super) struct Ending {
+    bytes: Vec<u8>,
+    read: usize,
+}
+
+impl Ending {
+    fn new(open_head: Option<u32>) -> Self {
+        // A stream that no client can have begun: ids are used up before it.
+        let stream = open_head.unwrap_or(u32::MAX >> 1);
+        let mut bytes = Vec::with_capacity(HEAD * (CONTINUATIONS + 1));
+        if open_head.is_none() {
+            bytes.extend_from_slice(&Frame::written(HEADERS, stream));
+        }
+        for _ in 0..CONTINUATIONS {
+            bytes.extend_from_slice(&Frame::written(CONTINUATION, stream));
+        }
+        Self { bytes, read: 0 }
+    }
+
+    /// Gives as much as there is room for.
+    pub(super) fn fill(&mut self, buffer: &mut ReadBuf<'_>) {
+        let rest = self.bytes.get(self.read..).unwrap_or_default();
+        let count = rest.len().min(buffer.remaining());
+        buffer.put_slice(&rest[..count]);
+        self.read += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BUDGET: u32 = 100;
+
+    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = Frame::written(kind, stream).to_vec();
+        bytes[1..3].copy_from_slice(&u16::try_from(payload.len()).unwrap().to_be_bytes());
+        bytes[4] = flags;
+        bytes.extend_from_slice(payload);
+        bytes
+    }
+
+    fn ping() -> Vec<u8> {
+        frame(PING, 0, 0, &[7; 8])
+    }
+
+    /// A moment since which no second passes, however long a test takes.
+    fn never() -> Instant {
+        Instant::now() + 1000 * SPAN
+    }
+
+    fn after_preface() -> FrameWatch {
+        let mut watch = FrameWatch::new(BUDGET);
+        watch.since = never();
+        assert_eq!(watch.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), None);
+        watch
+    }
+
+    #[test]
+    fn the_frame_above_the_budget_is_the_last_that_passes() {
+        let mut watch = after_preface();
+        assert_eq!(watch.read(&ping().repeat(99)), None);
+        let after = [ping().repeat(2), frame(DATA, 0, 1, b"x")].concat();
+        assert_eq!(watch.read(&after), Some((Flood::Ping, 2 * ping().len())));
+    }
+
+    #[test]
+    fn a_request_and_its_body_cost_nothing() {
+        let mut watch = after_preface();
+        let request = [
+            frame(HEADERS, END_HEADERS, 1, &[0x82; 9]),
+            frame(DATA, 0, 1, &[0; 1000]),
+            frame(DATA, END_STREAM, 1, b""),
+        ];
+        assert_eq!(watch.read(&request.concat().repeat(1000)), None);
+        assert_eq!(watch.read(&ping().repeat(100)), None);
+    }
+
+    #[test]
+    fn each_kind_is_called_by_its_name() {
+        for (kind, flood, cost) in [
+            (DATA, Flood::EmptyData, 1),
+            (PRIORITY, Flood::Priority, 1),
+            (RST_STREAM, Flood::Resets, 10),
+            (SETTINGS, Flood::Settings, 1),
+            (PING, Flood::Ping, 1),
+            (WINDOW_UPDATE, Flood::WindowUpdate, 1),
+            (CONTINUATION, Flood::Continuation, 1),
+            (7, Flood::Other, 1),
+            (0xbb, Flood::Other, 1),
+        ] {
+            let bytes = frame(kind, 0, 1, b"").repeat(200);
+            let passed = HEAD * (100 / cost + 1);
+            assert_eq!(after_preface().read(&bytes), Some((flood, passed)), "{kind}");
+        }
+    }
+
+    #[test]
+    fn whoever_takes_responses_may_say_so() {
+        let mut watch = after_preface();
+        let update = frame(WINDOW_UPDATE, 0, 0, &[0, 0, 1, 0]);
+        for _ in 0..1000 {
+            watch.wrote(&frame(DATA, 0, 1, b"some"));
+            assert_eq!(watch.read(&update.repeat(4)), None);
+        }
+        // What was taken long ago does not pay for any number.
+        watch.wrote(&frame(DATA, 0, 1, b"some").repeat(10_000));
+        assert_eq!(watch.read(&update.repeat(200)), None);
+        assert!(watch.read(&update).is_some());
+    }
+
+    #[test]
+    fn what_the_library_ends_is_known_by_its_own_word() {
+        let says = |code: u8, why: &[u8]| {
+            let payload = [&[0, 0, 0, 9, 0, 0, 0, code], why].concat();
+            after_preface().wrote(&[ping(), frame(GOAWAY, 0, 0, &payload)].concat())
+        };
+        assert_eq!(says(11, b"too_many_internal_resets"), Some(Flood::ProvokedResets));
+        assert_eq!(says(11, b"news"), Some(Flood::Other));
+        assert_eq!(says(0, b""), None);
+        assert_eq!(says(1, b"too_many_resets"), None);
+    }
+
+    #[test]
+    fn a_second_brings_a_new_budget() {
+        let mut watch = after_preface();
+        for _ in 0..20 {
+            assert_eq!(watch.read(&ping().repeat(100)), None);
+            watch.since = Instant::now().checked_sub(SPAN).unwrap();
+            assert_eq!(watch.read(&ping()), None);
+            watch.since = never();
+            assert_eq!(watch.read(&ping().repeat(99)), None);
+            assert!(watch.spend(1), "the budget is spent");
+            watch.spent = 0;
+        }
+    }
+
+    #[test]
+    fn the_end_goes_on_where_the_client_was() {
+        let mut watch = after_preface();
+        let head = [frame(HEADERS, 0, 5, b""), frame(CONTINUATION, 0, 5, b"").repeat(200)].concat();
+        assert!(watch.read(&head).is_some());
+        let mut space = [0; HEAD];
+        watch.ending().unwrap().fill(&mut ReadBuf::new(&mut space));
+        assert_eq!(space, Frame::written(CONTINUATION, 5));
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_not_matter_how_frames_are_cut(
+            frames in prop::collection::vec((0..12_u8, 0..8_u8, 0..4_u32, 0..40_usize), 0..120),
+            cuts in prop::collection::vec(1..60_usize, 1..40),
+        ) {
+            let frames = frames.into_iter().map(|(kind, flags, stream, length)| {
+                frame(kind, flags, stream, &vec![0; length])
+            });
+            let bytes = frames.collect::<Vec<_>>().concat();
+            let whole = after_preface().read(&bytes);
+            let (mut watch, mut at, mut found) = (after_preface(), 0, None);
+            let mut cuts = cuts.iter().cycle();
+            while at < bytes.len() && found.is_none() {
+                let piece = &bytes[at..(at + cuts.next().unwrap()).min(bytes.len())];
+                found = watch.read(piece).map(|(flood, passed)| (flood, at + passed));
+                at += piece.len();
+            }
+            prop_assert_eq!(found, whole);
+        }
+    }
+}
