@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::HeaderValue;
 
-/// One protocol by its name, and its version where it has one (RFC 9110 section 7.8).
+/// A protocol to change to, by its name, and its version where it has one (RFC 9110 section 7.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upgrade(HeaderValue);
 

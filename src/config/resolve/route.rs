@@ -10,7 +10,7 @@ use super::client::{Vain, client_mode, rules};
 use super::header_rules::header_rules;
 use super::site::{body_rate_min, within_budget};
 use super::template::template;
-use super::upgrades::upgrades;
+use super::upgrades::upgrades_or;
 use super::upstream::Named;
 use crate::config::canonical_path::CanonicalPath;
 use crate::config::model::{
@@ -153,10 +153,7 @@ fn route(
         true => table.size_or_unlimited("body_bytes_max"),
         false => site.limits.body_bytes_max,
     };
-    let upgrades = match table.has("upgrades") {
-        true => upgrades(&mut table, reader),
-        false => site.upgrades.to_vec(),
-    };
+    let upgrades = upgrades_or(site.upgrades, &mut table, reader);
     let rate_min = match table.has("body_rate_min") {
         true => body_rate_min(&mut table),
         false => site.limits.body_rate_min,

@@ -27,6 +27,15 @@ pub(super) fn upgrades(table: &mut Table<'_>, reader: &Reader<'_>) -> Vec<Upgrad
     protocols
 }
 
+/// The list of a route, or its site's where it has none.
+pub(super) fn upgrades_or(
+    site: &[Upgrade],
+    table: &mut Table<'_>,
+    reader: &Reader<'_>,
+) -> Vec<Upgrade> {
+    if table.has("upgrades") { upgrades(table, reader) } else { site.to_vec() }
+}
+
 fn protocol(text: &str) -> Result<Upgrade, Wrong> {
     let (name, version) = text.split_once('/').unwrap_or((text, "1"));
     let lower = name.to_ascii_lowercase();
