@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::config::{Balance, Endpoint, HashKey, Retry, Route, Upstream};
+use crate::config::{Balance, Endpoint, HashKey, Route, Upstream};
 use crate::observe::{Chosen, Exchange};
 use crate::policy::Permit;
 use crate::tls::AppTls;
@@ -145,8 +145,7 @@ impl Sending<'_> {
     fn again(&self, request: &Request<RequestBody>) -> Option<Again<RequestBody>> {
         const IDEMPOTENT: [Method; 5] =
             [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE];
-        let is_idempotent =
-            self.upstream.retry == Retry::Idempotent && IDEMPOTENT.contains(request.method());
+        let is_idempotent = IDEMPOTENT.contains(request.method());
         let may_be_refused = self.upstream.is_http2();
         if !self.progress.ended.get() || !(is_idempotent || may_be_refused) {
             return None;

@@ -27,7 +27,7 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 
-use crate::config::{Endpoint, SiteLimits, Timeouts, Upstream};
+use crate::config::{Endpoint, Protocol, Retry, SiteLimits, Timeouts, Upstream};
 use crate::observe::Chosen;
 use crate::observe::metrics::LocalCounters;
 use crate::policy::Permit;
@@ -44,7 +44,8 @@ use carrier::is_refused;
 use hold::Hold;
 use known::{Known, Registry};
 
-/// How often one request is sent again because an app has refused it unseen; a loop of refusals would be endless.
+/// How often one request is sent again because an app has refused it unseen, or closed the kept connection that it went
+/// on; a loop of either would be endless.
 const REFUSED_MAX: usize = 3;
 
 /// How late a response is still counted as late.
@@ -106,7 +107,7 @@ pub struct Call<B> {
 pub struct Again<B> {
     /// Makes it.
     pub request: Box<dyn Fn() -> Request<B>>,
-    /// Whether it may be done twice (RFC 9110 section 9.2.2), and the upstream wants that.
+    /// Whether it may be done twice (RFC 9110 section 9.2.2).
     pub is_idempotent: bool,
 }
 
@@ -214,8 +215,14 @@ where
             let error = error.into_error();
             let is_refused = is_refused(&error);
             let error = SendError::exchange(endpoint, error);
-            if let Some(again) = call.again.as_ref().filter(|_| is_refused && refused < REFUSED_MAX)
-            {
+            // For all that is known, it crossed the end of a connection that the app closed (RFC 9112 section 9.3.1).
+            // A stream that is reset says nothing of that kind.
+            let is_own = endpoint.protocol != Protocol::H2c;
+            let crossed = is_own && is_reused && error.failure == Failure::Closed;
+            let may_go_again = |again: &&Again<B>| {
+                refused < REFUSED_MAX && (is_refused || crossed && again.is_idempotent)
+            };
+            if let Some(again) = call.again.as_ref().filter(may_go_again) {
                 // Not counted as a failure: an app that closes does so.
                 known.counters.retries.add(1);
                 request = (again.request)();
@@ -228,7 +235,11 @@ where
             }
             known.failed(upstream);
             match &call.again {
-                Some(again) if again.is_idempotent && self.budget.spend() => {
+                Some(again)
+                    if again.is_idempotent
+                        && upstream.retry == Retry::Idempotent
+                        && self.budget.spend() =>
+                {
                     known.counters.retries.add(1);
                     request = (again.request)();
                     tried.push(index);
