@@ -28,7 +28,7 @@ use http::{Request, Response, header};
 use http_body::Body;
 use hyper::body::Incoming;
 
-use crate::config::{Endpoint, Retry, SiteLimits, Timeouts, Upstream};
+use crate::config::{Endpoint, Protocol, Retry, SiteLimits, Timeouts, Upstream};
 use crate::observe::Chosen;
 use crate::observe::metrics::LocalCounters;
 use crate::policy::Permit;
@@ -46,7 +46,8 @@ use carrier::is_refused;
 use hold::Hold;
 use known::{Known, Registry};
 
-/// How often one request is sent again because an app has refused it unseen; a loop of refusals would be endless.
+/// How often one request is sent again because an app has refused it unseen, or closed the kept connection that it went
+/// on; a loop of either would be endless.
 const REFUSED_MAX: usize = 3;
 
 /// How late a response is still counted as late.
@@ -229,12 +230,22 @@ where
             let error = error.into_error();
             let is_refused = is_refused(&error);
             let error = SendError::exchange(endpoint, error);
+            // For all that is known, it crossed the end of a connection that the app closed (RFC 9112 section 9.3.1). A
+            // stream that is reset says nothing of that kind.
+            let crossed = call.is_idempotent
+                && is_reused
+                && reuse != Reuse::None
+                && endpoint.protocol != Protocol::H2c
+                && error.failure == Failure::Closed;
             let copy = match copy {
-                Some(copy) if is_refused && refused < REFUSED_MAX => {
+                Some(copy) if crossed || is_refused && refused < REFUSED_MAX => {
                     // Not counted as a failure: an app that closes does so.
                     known.counters.retries.add(1);
                     request = copy;
                     refused += 1;
+                    if crossed {
+                        reuse = Reuse::None;
+                    }
                     continue;
                 }
                 copy => copy,
@@ -243,22 +254,9 @@ where
             if error.failure == Failure::RequestBody {
                 return Err(error);
             }
-            let copy = match copy {
-                Some(copy)
-                    if call.is_idempotent
-                        && is_reused
-                        && reuse != Reuse::None
-                        && error.failure == Failure::Closed =>
-                {
-                    known.counters.retries.add(1);
-                    request = copy;
-                    reuse = Reuse::None;
-                    continue;
-                }
-                copy => copy.filter(|_| call.is_idempotent && upstream.retry == Retry::Idempotent),
-            };
             known.failed(upstream);
-            match copy {
+            let may_be_done_twice = call.is_idempotent && upstream.retry == Retry::Idempotent;
+            match copy.filter(|_| may_be_done_twice) {
                 Some(copy) if self.budget.spend() => {
                     known.counters.retries.add(1);
                     request = copy;

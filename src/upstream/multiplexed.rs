@@ -142,8 +142,13 @@ impl<B> Multiplexed<B> {
 
     /// A place for one more stream.
     pub(super) fn stream(self: &Rc<Self>) -> Option<Stream<B>> {
+        if self.is_over() { None } else { self.first() }
+    }
+
+    /// The same for the request that the connection was opened for, however long that took.
+    pub(super) fn first(self: &Rc<Self>) -> Option<Stream<B>> {
         let max = (self.peer_max)().min(STREAMS_MAX);
-        if self.is_over() || self.open.get() >= max {
+        if self.open.get() >= max {
             return None;
         }
         self.open.set(self.open.get() + 1);

@@ -183,7 +183,7 @@ where
         options: Options,
     ) -> Option<Stream<B>> {
         let connection = Rc::new(connection);
-        let stream = connection.stream();
+        let stream = connection.first();
         self.shared.borrow_mut().push((connection, options.idle_timeout));
         self.reap();
         stream
