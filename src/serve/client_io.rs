@@ -1,7 +1,8 @@
-//! The client's stream as the HTTP library sees it. Beside passing bytes it does three things: it keeps
+//! The client's stream as the HTTP library sees it. Beside passing bytes it does four things: it keeps
 //! the connection's [`Activity`], it puts the gateway's JSON in place of the bare answers that hyper
-//! gives to what it cannot parse, and it closes so that the last words arrive.
+//! gives to what it cannot parse, it gathers what HTTP/2 writes, and it closes so that the last words arrive.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -17,14 +18,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::forward::{Answer, Trust as _};
 use crate::observe::RequestId;
-use crate::tls::TlsStream;
+use crate::tls::{TlsStream, poll_gather};
 
 use super::activity::Activity;
 use super::linger::Linger;
 use super::standing::Standing;
 
 pub(super) struct ClientIo {
-    stream: TlsStream,
+    stream: Rc<RefCell<TlsStream>>,
     activity: Rc<Activity>,
     standing: Rc<Standing>,
     /// An answer of ours in place of hyper's, and how much of it is written.
@@ -35,7 +36,13 @@ pub(super) struct ClientIo {
 
 impl ClientIo {
     pub(super) fn new(stream: TlsStream, activity: Rc<Activity>, standing: Rc<Standing>) -> Self {
+        let stream = Rc::new(RefCell::new(stream));
         Self { stream, activity, standing, substitute: None, linger: None }
+    }
+
+    /// What sends the frames that HTTP/2 has written.
+    pub(super) fn outlet(&self) -> Outlet {
+        Outlet { stream: Rc::clone(&self.stream), activity: Rc::clone(&self.activity) }
     }
 
     /// Whether hyper is answering by itself; our answer then takes its place.
@@ -58,7 +65,7 @@ impl ClientIo {
     /// these in turn: while a thousand are closed, a request of the last of them lies there for a while.
     fn has_unread(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
-        SockRef::from(self.stream.get_ref().0).peek(&mut byte).is_ok_and(|count| count > 0)
+        SockRef::from(self.stream.borrow().get_ref().0).peek(&mut byte).is_ok_and(|count| count > 0)
     }
 
     fn poll_substitute(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -67,13 +74,31 @@ impl ClientIo {
                 self.substitute = None;
                 break;
             }
-            let count = ready!(Pin::new(&mut self.stream).poll_write(cx, &bytes[*written..]))?;
+            let count = ready!(Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, &bytes[*written..]))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             *written += count;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Sends what HTTP/2 has written in one turn.
+pub(super) struct Outlet {
+    stream: Rc<RefCell<TlsStream>>,
+    activity: Rc<Activity>,
+}
+
+impl Outlet {
+    /// Pending, or an error, is for the library to meet when it writes or reads next.
+    pub(super) fn send(&self, cx: &mut Context<'_>) {
+        let mut stream = self.stream.borrow_mut();
+        let result = Pin::new(&mut *stream).poll_flush(cx);
+        self.activity.wrote(result.is_pending());
+        if result.is_ready() {
+            self.activity.flushed();
+        }
     }
 }
 
@@ -108,12 +133,12 @@ fn library_status(bytes: &[u8]) -> Option<u16> {
 
 impl AsyncRead for ClientIo {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let result = Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, buffer);
         let is_asked = self.activity.is_last_look() && result.is_pending() && self.has_unread();
         if buffer.filled().len() > before || is_asked {
             self.activity.read();
@@ -131,7 +156,11 @@ impl AsyncWrite for ClientIo {
         if self.substitutes(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
-        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let result = if self.activity.is_http2() {
+            poll_gather(&mut self.stream.borrow_mut(), cx, &[IoSlice::new(bytes)])
+        } else {
+            Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, bytes)
+        };
         self.activity.wrote(result.is_pending());
         result
     }
@@ -146,18 +175,26 @@ impl AsyncWrite for ClientIo {
         {
             return Poll::Ready(Ok(only.len()));
         }
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        let result = if self.activity.is_http2() {
+            poll_gather(&mut self.stream.borrow_mut(), cx, slices)
+        } else {
+            Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices)
+        };
         self.activity.wrote(result.is_pending());
         result
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.borrow().is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.activity.is_http2() {
+            // The library flushes after every frame; the outlet does after every turn.
+            return Poll::Ready(Ok(()));
+        }
         ready!(self.poll_substitute(cx))?;
-        let result = Pin::new(&mut self.stream).poll_flush(cx);
+        let result = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
         self.activity.wrote(result.is_pending());
         if result.is_ready() {
             self.activity.flushed();
@@ -169,10 +206,10 @@ impl AsyncWrite for ClientIo {
         let this = &mut *self;
         if this.linger.is_none() {
             ready!(this.poll_substitute(cx))?;
-            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            ready!(Pin::new(&mut *this.stream.borrow_mut()).poll_shutdown(cx))?;
         }
         let linger = this.linger.get_or_insert_default();
-        linger.poll(this.stream.get_mut().0, cx).map(Ok)
+        linger.poll(this.stream.borrow_mut().get_mut().0, cx).map(Ok)
     }
 }
 

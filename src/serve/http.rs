@@ -24,7 +24,7 @@ use crate::generation::Site;
 use crate::tls::TlsStream;
 
 use super::activity::{Activity, Expiry};
-use super::client_io::ClientIo;
+use super::client_io::{ClientIo, Outlet};
 use super::standing::Standing;
 use super::worker::Worker;
 
@@ -47,15 +47,16 @@ pub(super) async fn serve(
 ) {
     let activity = Rc::new(Activity::new(http2));
     let standing = Rc::new(standing);
-    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing)));
+    let io = ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing));
     let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
     let limits = &site.config.limits;
     let ended = if http2 {
-        let connection = http2_builder(limits).serve_connection(io, service);
-        drive(connection, &worker, &standing, &activity, &site.config).await
+        let outlet = io.outlet();
+        let connection = http2_builder(limits).serve_connection(TokioIo::new(io), service);
+        drive(connection, Some(outlet), &worker, &standing, &activity, &site.config).await
     } else {
-        let connection = http1_builder(limits).serve_connection(io, service);
-        drive(connection, &worker, &standing, &activity, &site.config).await
+        let connection = http1_builder(limits).serve_connection(TokioIo::new(io), service);
+        drive(connection, None, &worker, &standing, &activity, &site.config).await
     };
     if let Err(error) = ended {
         debug!(%error, "the connection broke");
@@ -88,10 +89,12 @@ fn service(
             None => (Entry::Fine, Some(Running::begin(&worker))),
         };
         let (trust, head_start) = (Rc::clone(&standing), head_start.take());
-        let exchange = forward::exchange(caller, trust, entry, request, head_start, move || {
-            drop(running);
-            ended.ended();
-        });
+        // Boxed, as it is large, and the library moves what it is given.
+        let exchange =
+            Box::pin(forward::exchange(caller, trust, entry, request, head_start, move || {
+                drop(running);
+                ended.ended();
+            }));
         async move {
             let mut response = exchange.await?;
             if is_http1 && (is_last || worker.draining.get().is_some()) {
@@ -194,6 +197,7 @@ where
 /// Runs an HTTP connection to its end: under its deadlines, under the trust in force, and until told to drain.
 async fn drive(
     connection: impl HttpConnection,
+    outlet: Option<Outlet>,
     worker: &Worker,
     standing: &Standing,
     activity: &Activity,
@@ -219,6 +223,9 @@ async fn drive(
             }
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
                 return Poll::Ready(ended);
+            }
+            if let Some(outlet) = &outlet {
+                outlet.send(cx);
             }
             let draining = worker.draining.get().map(|since| (since, worker.drain_grace()));
             let deadline = match (activity.deadline(timeouts, draining), winding_down) {

@@ -9,6 +9,7 @@ pub mod client;
 mod client_hello;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod gather;
 mod handshake_failure;
 mod iana;
 pub mod material;
@@ -23,6 +24,7 @@ pub use acceptor::{
     refuse_unknown_server_name,
 };
 pub use client_hello::HelloFacts;
+pub use gather::poll_gather;
 pub use server_config::SiteTls;
 pub use verifier::{Admission, ClientVerifier};
 
