@@ -14,7 +14,7 @@ use crate::policy::{Rates, Reason, Verdict};
 use crate::upstream::Upstreams;
 
 use super::reply::Answer;
-use super::{ClientIdentityHeaders, RequestBody};
+use super::{ClientIdentityHeaders, Forwarded, RequestBody};
 
 /// What all requests of one connection share.
 pub struct Caller {
@@ -28,6 +28,8 @@ pub struct Caller {
     pub identity_headers: ClientIdentityHeaders,
     /// The client's address.
     pub peer: SocketAddr,
+    /// The same for the app, and the host that was asked for.
+    pub forwarded: Forwarded,
     /// What clients have left of their rates.
     pub rates: Arc<Rates>,
     /// The worker's connections to the apps.

@@ -74,7 +74,9 @@ impl ClientIo {
                 self.substitute = None;
                 break;
             }
-            let count = ready!(Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, &bytes[*written..]))?;
+            let count = ready!(
+                Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, &bytes[*written..])
+            )?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-use crate::forward::{Caller, ClientIdentityHeaders, Trust};
+use crate::forward::{Caller, ClientIdentityHeaders, Forwarded, Trust};
 use crate::generation::{Generation, Site};
 use crate::observe::ConnectionFacts;
 use crate::policy::{LetIn, Reason, Refusal, Verdict};
@@ -178,6 +178,7 @@ fn caller(
         site,
         verdict,
         peer: facts.peer,
+        forwarded: Forwarded::new(facts.peer.ip()),
         upstreams: Rc::clone(&worker.upstreams),
         rates: Arc::clone(&worker.shared.rates),
         counters: worker.counters.site(&name),
