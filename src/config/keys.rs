@@ -195,7 +195,7 @@ pub const KEYS: &[Key] = &[
     Key { table: "site.limits", name: "requests_per_minute", unset: Default(r#""unlimited""#) },
     Key { table: "site.limits", name: "requests_per_minute_per_client", unset: Default(r#""unlimited""#) },
     Key { table: "site.limits", name: "sessions_max", unset: Default("4096") },
-    Key { table: "site.limits", name: "upstream_idle_max", unset: Default("64") },
+    Key { table: "site.limits", name: "upstream_idle_max", unset: Default("256") },
     Key { table: "site.limits", name: "held_requests_max", unset: Default("1000") },
 
     Key { table: "upstream", name: "name", unset: Required(r#""app""#) },

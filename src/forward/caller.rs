@@ -19,7 +19,7 @@ use crate::upstream::Upstreams;
 
 use super::recall::Recall;
 use super::reply::Answer;
-use super::{ClientIdentityHeaders, RequestBody};
+use super::{ClientIdentityHeaders, Forwarded, RequestBody};
 
 /// What all requests of one connection share.
 pub struct Caller {
@@ -39,6 +39,8 @@ pub struct Caller {
     pub announced: Announced,
     /// Whose word that is, where a balancer says so.
     pub balancer: Option<Arc<Balancer>>,
+    /// The same for the app, and the host that was asked for.
+    pub forwarded: Forwarded,
     /// What clients have left of their rates.
     pub rates: Arc<Rates>,
     /// The worker's connections to the apps.

@@ -42,6 +42,7 @@ use crate::upstream::Lease;
 pub use body::{BodyError, RequestBody};
 pub use caller::{Announced, Caller, Entry, Trust};
 pub use headers::client_identity::{ClientIdentityHeaders, TooLong};
+pub use headers::forwarded::Forwarded;
 pub use headers::reserved_names;
 pub use plain::{Plain, PlainRequest};
 pub use recall::Recall;
@@ -315,11 +316,13 @@ async fn forward<'a>(
     head.version = Version::HTTP_11;
     headers::hop_by_hop::strip(&mut head.headers);
     headers::strip_reserved(&mut head.headers);
-    outgoing::set_host(&mut head.headers, &authority)?;
     outgoing::join_cookies(&mut head.headers);
     headers::apply(&proxy.request_headers, &mut head.headers);
-    let peer = caller.peer.ip();
-    headers::forwarded::set(&mut head.headers, peer, &authority, exchange.id());
+    let identity_headers = caller.identity_headers.count();
+    caller
+        .forwarded
+        .set(&mut head.headers, &authority, exchange.id(), identity_headers)
+        .map_err(|_| Denied::new(Answer::BadRequest, "the host is no header value"))?;
     caller
         .identity_headers
         .set(&mut head.headers)

@@ -1,4 +1,4 @@
-//! The request as the app gets it, beside its headers: target, host, cookies, and where its body ends.
+//! The request as the app gets it, beside its headers: target, cookies, and where its body ends.
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -21,13 +21,6 @@ pub(super) fn upstream_target(base: &str, target: &str) -> Result<Uri, Denied> {
     };
     Uri::try_from(target)
         .map_err(|_| Denied::new(Answer::UriTooLong, "the target behind the upstream's base"))
-}
-
-pub(super) fn set_host(headers: &mut HeaderMap, authority: &str) -> Result<(), Denied> {
-    let host = HeaderValue::try_from(authority)
-        .map_err(|_| Denied::new(Answer::BadRequest, "the host is no header value"))?;
-    headers.insert(header::HOST, host);
-    Ok(())
 }
 
 /// HTTP/2 may split cookies into fields; HTTP/1.1 has one line (RFC 9113 section 8.2.3).

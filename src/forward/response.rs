@@ -27,9 +27,10 @@ pub(super) fn check(response: &mut Response<Incoming>) -> Result<(), &'static st
             StatusCode::NO_CONTENT => None,
             _ => body_length.or_else(|| single_length(headers)),
         };
-        headers.remove(header::CONTENT_LENGTH);
-        if let Some(length) = length {
-            headers.insert(header::CONTENT_LENGTH, length.into());
+        match length {
+            Some(length) if is_plain(headers, length) => {}
+            Some(length) => _ = headers.insert(header::CONTENT_LENGTH, length.into()),
+            None => _ = headers.remove(header::CONTENT_LENGTH),
         }
     }
     hop_by_hop::strip(headers);
@@ -38,6 +39,15 @@ pub(super) fn check(response: &mut Response<Incoming>) -> Result<(), &'static st
     }
     *response.version_mut() = Version::HTTP_11;
     Ok(())
+}
+
+/// Whether the length is written once, and as a number without anything else.
+fn is_plain(headers: &HeaderMap, length: u64) -> bool {
+    let mut lines = headers.get_all(header::CONTENT_LENGTH).iter();
+    let written = lines.next().map_or(&b""[..], |line| line.as_bytes());
+    let digits = std::str::from_utf8(written).ok().filter(|text| !text.starts_with(['0', '+']));
+    let is_same = digits.and_then(|digits| digits.parse().ok()) == Some(length);
+    is_same && lines.next().is_none()
 }
 
 /// The length that all `Content-Length` values agree on.

@@ -23,6 +23,17 @@ impl RequestId {
     pub fn random() -> Self {
         Self(fastrand::u128(..))
     }
+
+    /// As it is written: 32 hexadecimal digits.
+    pub fn hex(self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut hex = [0; 32];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0.to_be_bytes()) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        hex
+    }
 }
 
 impl fmt::Display for RequestId {

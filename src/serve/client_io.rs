@@ -1,7 +1,9 @@
 //! The client's stream as the HTTP library sees it. Beside passing bytes it does four things: it keeps
-//! the connection's [`Activity`], it ends floods of HTTP/2 ([`FrameWatch`]), it puts the gateway's JSON in place of
-//! the bare answers that hyper gives to what it cannot parse, and it closes so that the last words arrive.
+//! the connection's [`Activity`], it ends floods of HTTP/2 ([`FrameWatch`]) and gathers what HTTP/2 writes, it puts the
+//! gateway's JSON in place of the bare answers that hyper gives to what it cannot parse, and it closes so that the last
+//! words arrive.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -17,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::forward::{Answer, Trust as _};
 use crate::observe::RequestId;
-use crate::tls::TlsStream;
+use crate::tls::{TlsStream, poll_gather};
 
 use super::activity::Activity;
 use super::frames::FrameWatch;
@@ -25,7 +27,7 @@ use super::linger::Linger;
 use super::standing::Standing;
 
 pub(super) struct ClientIo {
-    stream: Box<TlsStream>,
+    stream: Rc<RefCell<TlsStream>>,
     /// What came while nobody read, or was read and not used; it is read first.
     ahead: Bytes,
     activity: Rc<Activity>,
@@ -50,7 +52,7 @@ impl ClientIo {
         frames: Option<FrameWatch>,
     ) -> Self {
         Self {
-            stream,
+            stream: Rc::new(RefCell::new(*stream)),
             ahead: Bytes::new(),
             activity,
             standing,
@@ -91,6 +93,11 @@ impl ClientIo {
         self.is_tunnel = is_tunnel;
     }
 
+    /// What sends the frames that HTTP/2 has written.
+    pub(super) fn outlet(&self) -> Outlet {
+        Outlet { stream: Rc::clone(&self.stream), activity: Rc::clone(&self.activity) }
+    }
+
     /// Whether hyper is answering by itself; our answer then takes its place.
     fn substitutes(&mut self, bytes: &[u8]) -> bool {
         if !self.activity.is_answer_of_library() {
@@ -111,7 +118,8 @@ impl ClientIo {
     /// these in turn: while a thousand are closed, a request of the last of them lies there for a while.
     fn has_unread(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
-        SockRef::from(self.stream.get_ref().0.tcp()).peek(&mut byte).is_ok_and(|count| count > 0)
+        let stream = self.stream.borrow();
+        SockRef::from(stream.get_ref().0.tcp()).peek(&mut byte).is_ok_and(|count| count > 0)
     }
 
     /// Looks at what went out on HTTP/2.
@@ -129,13 +137,33 @@ impl ClientIo {
                 self.substitute = None;
                 break;
             }
-            let count = ready!(Pin::new(&mut self.stream).poll_write(cx, &bytes[*written..]))?;
+            let count = ready!(
+                Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, &bytes[*written..])
+            )?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             *written += count;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Sends what HTTP/2 has written in one turn.
+pub(super) struct Outlet {
+    stream: Rc<RefCell<TlsStream>>,
+    activity: Rc<Activity>,
+}
+
+impl Outlet {
+    /// Pending, or an error, is for the library to meet when it writes or reads next.
+    pub(super) fn send(&self, cx: &mut Context<'_>) {
+        let mut stream = self.stream.borrow_mut();
+        let result = Pin::new(&mut *stream).poll_flush(cx);
+        self.activity.wrote(result.is_pending());
+        if result.is_ready() {
+            self.activity.flushed();
+        }
     }
 }
 
@@ -185,7 +213,7 @@ impl AsyncRead for ClientIo {
             ending.fill(buffer);
             return Poll::Ready(Ok(()));
         }
-        let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let result = Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, buffer);
         if let Some(frames) = &mut self.frames
             && let Some((flood, passed)) = frames.read(&buffer.filled()[before..])
         {
@@ -209,7 +237,11 @@ impl AsyncWrite for ClientIo {
         if self.substitutes(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
-        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let result = if self.activity.is_http2() {
+            poll_gather(&mut self.stream.borrow_mut(), cx, &[IoSlice::new(bytes)])
+        } else {
+            Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, bytes)
+        };
         self.is_refusing = result.is_pending();
         self.activity.wrote(self.is_refusing);
         if let Poll::Ready(Ok(count)) = result {
@@ -228,7 +260,11 @@ impl AsyncWrite for ClientIo {
         {
             return Poll::Ready(Ok(only.len()));
         }
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        let result = if self.activity.is_http2() {
+            poll_gather(&mut self.stream.borrow_mut(), cx, slices)
+        } else {
+            Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices)
+        };
         self.is_refusing = result.is_pending();
         self.activity.wrote(self.is_refusing);
         if let Poll::Ready(Ok(mut left)) = result {
@@ -242,12 +278,16 @@ impl AsyncWrite for ClientIo {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.borrow().is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.activity.is_http2() {
+            // The library flushes after every frame; the outlet does after every turn.
+            return Poll::Ready(Ok(()));
+        }
         ready!(self.poll_substitute(cx))?;
-        let result = Pin::new(&mut self.stream).poll_flush(cx);
+        let result = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
         self.activity.wrote(result.is_pending());
         if result.is_ready() {
             self.activity.flushed();
@@ -258,15 +298,15 @@ impl AsyncWrite for ClientIo {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.is_tunnel {
-            return Pin::new(&mut this.stream).poll_shutdown(cx);
+            return Pin::new(&mut *this.stream.borrow_mut()).poll_shutdown(cx);
         }
         this.activity.closing();
         if this.linger.is_none() {
             ready!(this.poll_substitute(cx))?;
-            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            ready!(Pin::new(&mut *this.stream.borrow_mut()).poll_shutdown(cx))?;
         }
         let linger = this.linger.get_or_insert_default();
-        linger.poll(this.stream.get_mut().0.tcp_mut(), cx).map(Ok)
+        linger.poll(this.stream.borrow_mut().get_mut().0.tcp_mut(), cx).map(Ok)
     }
 }
 

@@ -24,7 +24,7 @@ use crate::generation::Site;
 use crate::tls::TlsStream;
 
 use super::activity::{Activity, Expiry};
-use super::client_io::ClientIo;
+use super::client_io::{ClientIo, Outlet};
 use super::frames::FrameWatch;
 use super::rest;
 use super::standing::Standing;
@@ -52,6 +52,7 @@ pub(super) async fn serve(
     let standing = Rc::new(standing);
     let frames = http2.then(|| FrameWatch::new(site.config.limits.control_frames_per_second));
     let io = ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing), frames);
+    let outlet = http2.then(|| io.outlet());
     let io = TokioIo::new(io);
     let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
     let limits = &site.config.limits;
@@ -62,7 +63,7 @@ pub(super) async fn serve(
             builder.enable_connect_protocol();
         }
         let mut connection = Box::new(builder.serve_connection(io, service));
-        drive(&mut *connection, &worker, &standing, &activity, &site.config).await;
+        drive(&mut *connection, outlet, &worker, &standing, &activity, &site.config).await;
         if let Some(flood) = activity.flood() {
             standing.flooded(flood);
         }
@@ -72,7 +73,7 @@ pub(super) async fn serve(
     let (mut io, mut service) = (io, service);
     loop {
         let mut connection = Box::new(builder.serve_connection(io, service));
-        let end = drive(&mut *connection, &worker, &standing, &activity, &site.config).await;
+        let end = drive(&mut *connection, None, &worker, &standing, &activity, &site.config).await;
         if end == End::OfAll {
             return;
         }
@@ -246,6 +247,7 @@ where
 /// Runs an HTTP connection to its end: under its deadlines, under the trust in force, and until told to drain.
 async fn drive(
     connection: &mut impl HttpConnection,
+    outlet: Option<Outlet>,
     worker: &Worker,
     standing: &Standing,
     activity: &Activity,
@@ -287,6 +289,9 @@ async fn drive(
             }
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
                 return Poll::Ready(end(ended));
+            }
+            if let Some(outlet) = &outlet {
+                outlet.send(cx);
             }
             let deadline = match (deadline(worker, activity, timeouts), winding_down) {
                 // Told to leave; it has a while to do so.

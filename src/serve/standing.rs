@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::forward::{Announced, Caller, ClientIdentityHeaders, Recall, Trust};
+use crate::forward::{Announced, Caller, ClientIdentityHeaders, Forwarded, Recall, Trust};
 use crate::generation::{Generation, Site};
 use crate::observe::metrics::Flood;
 use crate::observe::{ConnectionFacts, RequestId};
@@ -275,6 +275,7 @@ fn caller(
         introduction: Rc::clone(introduction),
         announced: Announced::default(),
         balancer: facts.balancer.clone(),
+        forwarded: Forwarded::new(facts.peer.ip()),
         upstreams: Rc::clone(&worker.upstreams),
         rates: Arc::clone(&worker.shared.rates),
         counters: worker.counters.site(&name),

@@ -12,6 +12,7 @@ mod client_hello;
 mod client_stream;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod gather;
 mod handshake_failure;
 mod iana;
 pub mod material;
@@ -29,6 +30,7 @@ pub use app::{AppStream, AppTls};
 pub use app_failure::failure as app_failure;
 pub use client_hello::HelloFacts;
 pub use client_stream::ClientStream;
+pub use gather::poll_gather;
 pub use server_config::SiteTls;
 pub use verifier::{Admission, ClientVerifier};
 

@@ -84,6 +84,11 @@ impl ClientIdentityHeaders {
         Ok(lines.iter().map(|(name, value)| (name.to_string(), text(value))).collect())
     }
 
+    /// How many there are.
+    pub(in crate::forward) fn count(&self) -> usize {
+        self.0.as_ref().map_or(0, Vec::len)
+    }
+
     /// Sets them on a request from which every spelling has been removed.
     ///
     /// # Errors
