@@ -75,12 +75,12 @@ fn a_clock_that_jumps_by_years_changes_who_is_let_in_at_once_and_nothing_else() 
     idle.is_served();
     patient.is_served();
 
-    // One that is quiet may have been closed already.
+    // It may have been closed already: nobody needs a request to see what the clock says.
     let is_turned_away = |client: &mut Caller| matches!(client.ask("/"), Ok((403, false)) | Err(_));
 
     // Beyond the end of every certificate.
     jump(&clock, "+4000d");
-    assert_eq!(busy.ask("/").unwrap(), (403, false));
+    assert!(is_turned_away(&mut busy));
     assert!(!is_let_in());
     assert!(is_turned_away(&mut idle));
     is_calm();
