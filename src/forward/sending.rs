@@ -58,7 +58,8 @@ impl Sending<'_> {
         let call = self.call(&request, Rc::clone(&chosen));
         let options = call.options;
         self.exchange.set_upstream(Arc::clone(self.upstream), Rc::clone(&chosen));
-        let sent = async move { upstreams.send(permit, &call, request).await };
+        // Made where it is awaited: a future that is moved takes its room twice.
+        let send = move || async move { upstreams.send(permit, &call, request).await };
         let timeouts = &self.route.timeouts;
         let due = timeouts.callback_budget.map(|budget| {
             let limit = budget.saturating_sub((budget / 10).max(MARGIN_MIN));
@@ -67,11 +68,11 @@ impl Sending<'_> {
         let deadlines = Deadlines { started: self.exchange.started(), timeouts, due };
         let late = if due.is_none() {
             tokio::select! {
-                sent = sent => return sent.map_err(|error| self.denied(&error)),
+                sent = send() => return sent.map_err(|error| self.denied(&error)),
                 late = deadlines.passed(self.progress) => late,
             }
         } else {
-            let mut sent = Box::pin(sent);
+            let mut sent = Box::pin(send());
             tokio::select! {
                 sent = &mut sent => return sent.map_err(|error| self.denied(&error)),
                 late = deadlines.passed(self.progress) => {

@@ -37,7 +37,7 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, arrival: Ar
     let mut facts = ConnectionFacts::new(arrival.peer, local);
     let limits = &generation.config.limits;
     if let ListenerKind::Http(http) = &arrival.listener.kind {
-        return plain::serve(&worker, stream, &arrival, http, &generation, facts).await;
+        return Box::pin(plain::serve(&worker, stream, &arrival, http, &generation, facts)).await;
     }
     let limit = limits.handshake_timeout;
     let handshake = worker.handshakes.begin(worker.share(limits.handshakes_max));

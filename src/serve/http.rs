@@ -82,7 +82,7 @@ pub(super) async fn serve(
             if activity.has_seen_upgrade() {
                 // By hand: what the library has for upgrades wants streams that may go to another thread.
                 let (io, ahead) = (parts.io.into_inner(), parts.read_buf);
-                tunnel::go_on(&worker, &standing, &activity, io, ahead).await;
+                Box::pin(tunnel::go_on(&worker, &standing, &activity, io, ahead)).await;
             }
             return;
         }

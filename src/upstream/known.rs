@@ -118,8 +118,10 @@ where
                 }
                 if let Some((opening, slot)) = self.pool.opening(ceiling) {
                     let started = Instant::now();
+                    // On the heap, so that a request that finds a connection has no room to keep for this.
+                    let way = way(started.into());
                     let shared =
-                        connect_shared(&way(started.into()), options.connect_timeout, slot).await?;
+                        Box::pin(connect_shared(&way, options.connect_timeout, slot)).await?;
                     self.counters.connected.add(started.elapsed());
                     let stream = self.pool.share(shared, *options);
                     drop(opening);
@@ -143,8 +145,8 @@ where
                 }
                 if let Some(slot) = self.pool.slot(ceiling) {
                     let started = Instant::now();
-                    let connection =
-                        connect(&way(started.into()), options.connect_timeout, slot).await?;
+                    let way = way(started.into());
+                    let connection = Box::pin(connect(&way, options.connect_timeout, slot)).await?;
                     self.counters.connected.add(started.elapsed());
                     return Ok((Carrier::Connection(connection), false));
                 }
