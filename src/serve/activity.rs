@@ -10,8 +10,9 @@ use crate::config::Timeouts;
 use crate::forward::Tunnel;
 use crate::observe::metrics::Flood;
 
-/// How long a connection of HTTP/1.1 keeps its buffers after the last answer.
-const REST_AFTER: Duration = Duration::from_secs(1);
+/// How long a connection of HTTP/1.1 keeps its buffers after the last answer. Short, so that the buffers of one serve the
+/// next while many clients come at once; long enough that a client with one request after the other keeps them.
+const REST_AFTER: Duration = Duration::from_millis(50);
 
 /// What a connection ran out of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::support::upstream::{OK, Upstream};
 /// very busy machine, a test sees what it expects anyway.
 fn rest() {
     let (_never, wait) = channel::<()>();
-    _ = wait.recv_timeout(Duration::from_millis(1500));
+    _ = wait.recv_timeout(Duration::from_millis(300));
 }
 
 #[test]
