@@ -1,5 +1,5 @@
-//! What became of a request, and what its client gets of that: the response of the app or of the route, or an answer of the
-//! gateway's own.
+//! What became of a request, and what its client gets of that: the response of the app or of the route, or an answer of
+//! the gateway's own.
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! HTTP/1.1 or HTTP/2 on a verified connection: the service that every request goes through, and the driver that ends the
-//! connection when its time is up.
+//! HTTP/1.1 or HTTP/2 on a verified connection: the service that every request goes through, and the driver that ends
+//! the connection when its time is up.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};

@@ -1,4 +1,5 @@
-//! The HTTP library's settings on a client's connection: every size is set explicitly, by the site or by a constant here.
+//! The HTTP library's settings on a client's connection: every size is set explicitly, by the site or by a constant
+//! here.
 
 use std::future::Future;
 
