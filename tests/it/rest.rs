@@ -11,8 +11,8 @@ use crate::support::gateway::{Gateway, Setup};
 use crate::support::message::SITE;
 use crate::support::upstream::{OK, Upstream};
 
-/// Longer than a connection keeps its buffers. Nothing outside tells that it has given them up; where it has not yet, on
-/// a very busy machine, a test sees what it expects anyway.
+/// Longer than a connection keeps its buffers. Nothing outside tells that it has given them up; where it has not yet,
+/// on a very busy machine, a test sees what it expects anyway.
 fn rest() {
     let (_never, wait) = channel::<()>();
     _ = wait.recv_timeout(Duration::from_millis(1500));
