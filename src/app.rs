@@ -39,7 +39,8 @@ impl App {
         Self::bind_with(generation, Vec::new(), log, stop)
     }
 
-    /// The same, with the way of the log to standard error, and listening sockets that are open already. Those that no listener wants stay open unused.
+    /// The same, with the way of the log to standard error, and listening sockets that are open already. Those that no
+    /// listener wants stay open unused.
     ///
     /// # Errors
     /// The access log, or the first address that cannot be listened on.

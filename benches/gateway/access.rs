@@ -1,5 +1,5 @@
-//! What a worker pays for an exchange and its access line. The thread that writes has its rest between the rounds, which
-//! is not measured: else the queue would be full, and dropping a line is cheaper than leaving it.
+//! What a worker pays for an exchange and its access line. The thread that writes has its rest between the rounds,
+//! which is not measured: else the queue would be full, and dropping a line is cheaper than leaving it.
 
 use std::cell::Cell;
 use std::net::SocketAddr;

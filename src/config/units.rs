@@ -100,7 +100,9 @@ fn usual_duration(number: u64, unit: &str) -> Option<String> {
 }
 
 fn usual_size(number: u64, unit: &str) -> Option<String> {
-    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+    let unit = unit.trim().to_ascii_lowercase();
+    // A rate is a size too: its key says of what time.
+    let unit = match unit.strip_suffix("/s").unwrap_or(&unit) {
         "" | "b" | "byte" | "bytes" => "B",
         "k" | "kb" | "kib" => "KiB",
         "m" | "mb" | "mib" => "MiB",
@@ -138,6 +140,7 @@ mod tests {
         assert_eq!(duration("1d"), Err("write `\"24h\"`".into()));
         assert_eq!(size("10m"), Err("write `\"10MiB\"`".into()));
         assert_eq!(size("64 kb"), Err("write `\"64KiB\"`".into()));
+        assert_eq!(size("240B/s"), Err("write `\"240B\"`".into()));
     }
 
     #[test]

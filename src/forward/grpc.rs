@@ -1,5 +1,5 @@
-//! The gateway's own answers in the words of gRPC: a client of it reads no status of HTTP and no JSON, but `grpc-status`
-//! in a response that is nothing but headers (its "Trailers-Only").
+//! The gateway's own answers in the words of gRPC: a client of it reads no status of HTTP and no JSON, but
+//! `grpc-status` in a response that is nothing but headers (its "Trailers-Only").
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};

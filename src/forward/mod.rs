@@ -12,6 +12,7 @@ mod patience;
 mod plain;
 mod rate;
 mod recall;
+mod replied;
 mod reply;
 mod request;
 mod response;
@@ -25,7 +26,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Version};
@@ -37,7 +37,6 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{self, Action, Proxy, Route, ServerName};
 use crate::observe::{Exchange, ExchangeFacts, Outcome, RequestId};
 use crate::policy::{self, Permit};
-use crate::upstream::Lease;
 
 pub use body::{BodyError, RequestBody};
 pub use caller::{Announced, Caller, Entry, Trust};
@@ -50,10 +49,11 @@ pub use reply::Answer;
 pub use tunnel::Tunnel;
 pub use watched::WatchedBody;
 
-use body::{Progress, ResponseBody};
+use body::Progress;
 use patience::Patience;
+use replied::{Denied, Manner, Reply, answer};
 use sending::Sending;
-use upgrade::{Bridged, Switched, Wanted};
+use upgrade::{Bridged, Wanted};
 
 /// When a client whose request found the gateway overloaded may try again.
 const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
@@ -123,94 +123,6 @@ pub async fn exchange(
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the route of the request says to close without an answer")]
 pub struct Dropped;
-
-/// How a request was asked, as far as an answer of the gateway's own depends on it.
-#[derive(Clone, Copy)]
-struct Manner {
-    version: Version,
-    is_connect: bool,
-    is_grpc: bool,
-}
-
-/// What a route makes of a request.
-enum Reply<'a> {
-    /// The app's response, the connection that it comes from, whether it may last, and whose word holds for the rest.
-    OfApp(Response<Incoming>, Lease<RequestBody>, Rc<Recall>, &'a Route),
-    /// The app changes the protocol.
-    Switched(Box<Switched>),
-    /// The route's own, and what it is called in the log.
-    OfRoute(Response<Bytes>, &'static str),
-    /// The connection is closed.
-    Nothing,
-}
-
-/// The response as the client gets it, and what its body may take of time.
-fn answer(
-    caller: &Caller,
-    exchange: Exchange,
-    replied: Result<Reply<'_>, Denied>,
-    progress: &Rc<Progress>,
-    manner: Manner,
-) -> Response<(ResponseBody, Patience)> {
-    let (response, code) = match replied {
-        Ok(Reply::OfApp(response, lease, recall, route)) => {
-            let (head, incoming) = response.into_parts();
-            exchange.responded(head.status);
-            progress.is_answered.set(true);
-            let patience = Patience::of(route);
-            let waits = (patience.idle, route.timeouts.exchange_timeout);
-            let progress = Rc::clone(progress);
-            let body = ResponseBody::upstream(exchange, incoming, lease, recall, progress, waits);
-            return Response::from_parts(head, (body, patience));
-        }
-        Ok(Reply::OfRoute(response, code)) => (response, Some(code)),
-        Ok(Reply::Nothing | Reply::Switched(_)) => (Response::new(Bytes::new()), None),
-        Err(Denied { answer, cause, is_read, retry_after }) => {
-            let (own, code, _) = answer.parts();
-            exchange.set_cause(&cause);
-            let answers = &caller.site.config.answers;
-            let mut response = match manner.is_grpc {
-                true => grpc::response(answer, exchange.id()),
-                false => answer.response(exchange.id(), answers, manner.version),
-            };
-            if manner.is_connect {
-                // A configuration may give all answers the status 200; here the client would take it for a tunnel.
-                *response.status_mut() = own;
-            }
-            if let Some(wait) = retry_after {
-                // Whole seconds (RFC 9110 section 10.2.3), and none too few.
-                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
-            }
-            (response, is_read.then_some(code))
-        }
-    };
-    exchange.responded(response.status());
-    if let Some(code) = code {
-        exchange.ended(Outcome::Answered(code));
-    }
-    let idle = caller.site.config.timeouts.body_idle_timeout;
-    // Too few bytes for a rate.
-    let patience = Patience { idle, rate: None };
-    response.map(|bytes| (ResponseBody::own(exchange, bytes), patience))
-}
-
-/// A request that got the gateway's own answer.
-struct Denied {
-    answer: Answer,
-    /// For the log.
-    cause: String,
-    /// When it may be worth another try.
-    retry_after: Option<Duration>,
-    /// Whether anybody is there to read it: not where the client broke off its own request.
-    is_read: bool,
-}
-
-impl Denied {
-    fn new(answer: Answer, cause: impl Into<String>) -> Self {
-        Self { answer, cause: cause.into(), is_read: true, retry_after: None }
-    }
-}
 
 /// The path of a request, until its route is known.
 async fn reply_to<'a>(

@@ -14,8 +14,8 @@ use crate::route;
 use super::reply::{Answer, name_request};
 use super::{Denied, Reply};
 
-/// The route that a request takes, and its path in the form that was judged, where it came in another one. Without routes
-/// nothing depends on the path, and it stays as it came.
+/// The route that a request takes, and its path in the form that was judged, where it came in another one. Without
+/// routes nothing depends on the path, and it stays as it came.
 pub(super) fn choose<'a>(
     site: &'a Site,
     method: &Method,

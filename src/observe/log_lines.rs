@@ -1,8 +1,8 @@
-//! The one way to standard error, for the lines of the log and, where they go there too, for access lines: nobody's line
-//! stands within another's. Whoever logs never waits: a journal that is stuck, a pipe that nobody reads or a disk that is
-//! full costs lines and not calls. One thread writes; what waits for it is bounded, and what did not fit, or could not be
-//! written, is counted and told as soon as there is room again. (tracing-appender also has a thread that writes; it bounds
-//! lines and not bytes, and of a disk that is full it says nothing.)
+//! The one way to standard error, for the lines of the log and, where they go there too, for access lines: nobody's
+//! line stands within another's. Whoever logs never waits: a journal that is stuck, a pipe that nobody reads or a disk
+//! that is full costs lines and not calls. One thread writes; what waits for it is bounded, and what did not fit, or
+//! could not be written, is counted and told as soon as there is room again. (tracing-appender also has a thread that
+//! writes; it bounds lines and not bytes, and of a disk that is full it says nothing.)
 
 use std::collections::VecDeque;
 use std::fs::File;

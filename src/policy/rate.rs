@@ -1,8 +1,8 @@
 //! How often somebody may ask: so many requests a minute, refilled evenly. Who was quiet for a minute may ask for all
 //! of them at once.
 //!
-//! No clock: time is an argument. The table is shared by all workers, in parts that are locked for a look-up each, and is
-//! asked only where a configuration sets a rate.
+//! No clock: time is an argument. The table is shared by all workers, in parts that are locked for a look-up each, and
+//! is asked only where a configuration sets a rate.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};

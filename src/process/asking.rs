@@ -1,5 +1,5 @@
-//! Asking for a reload, and hearing what came of it: from a signal, which does not wait, or from the control socket, which
-//! waits, though not for ever.
+//! Asking for a reload, and hearing what came of it: from a signal, which does not wait, or from the control socket,
+//! which waits, though not for ever.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

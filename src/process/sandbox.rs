@@ -1,5 +1,6 @@
 //! Keeping the process to what its configuration needs of the file system, by Landlock: what may be read, which
-//! programs may be started, where sockets may be made, and where logs may be written. Nothing else can be read or written.
+//! programs may be started, where sockets may be made, and where logs may be written. Nothing else can be read or
+//! written.
 //!
 //! Best effort: a kernel without it lets the gateway serve all the same, and the log says what holds. It is settled
 //! before the first thread is started, since it holds for the thread that asks and for what that starts; and it cannot

@@ -1,7 +1,7 @@
 //! The PROXY protocol as HAProxy specifies it (`proxy-protocol.txt`, versions 1 and 2): what is said of a client before
-//! the first byte of its connection, by a balancer to us and by us to an app. Pure: bytes go in, and a header, a wish for
-//! more or a complaint comes out, the same however the bytes are cut. Nothing that does not follow the specification to
-//! the letter is taken.
+//! the first byte of its connection, by a balancer to us and by us to an app. Pure: bytes go in, and a header, a wish
+//! for more or a complaint comes out, the same however the bytes are cut. Nothing that does not follow the
+//! specification to the letter is taken.
 
 mod tlv;
 mod v1;

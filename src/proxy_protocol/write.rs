@@ -1,5 +1,5 @@
-//! What the gateway says of a client to an app. Names come from a verified certificate or not at all, and are said whole
-//! or not at all.
+//! What the gateway says of a client to an app. Names come from a verified certificate or not at all, and are said
+//! whole or not at all.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -4,8 +4,8 @@ use http::Method;
 
 use crate::config::{Located, Route, RoutePath};
 
-/// The first route that fits a method and a path, as [`judged`](crate::config::CanonicalPath::judged) gives it. The last
-/// route of a site fits every request.
+/// The first route that fits a method and a path, as [`judged`](crate::config::CanonicalPath::judged) gives it. The
+/// last route of a site fits every request.
 pub fn find<'a>(routes: &'a [Located<Route>], method: &Method, path: &str) -> Option<&'a Route> {
     routes
         .iter()

@@ -167,8 +167,8 @@ impl Activity {
         self.is_closing.set(true);
     }
 
-    /// From when on the connection can do without the HTTP library: on HTTP/1.1 between two requests, with nothing read,
-    /// nothing left to write, and nothing said of an end. `since` is when the library was given to it.
+    /// From when on the connection can do without the HTTP library: on HTTP/1.1 between two requests, with nothing
+    /// read, nothing left to write, and nothing said of an end. `since` is when the library was given to it.
     pub(super) fn rests_at(&self, since: Instant) -> Option<Instant> {
         let is_between = !self.is_http2
             && self.exchanges.get() == 0

@@ -1,5 +1,5 @@
-//! HTTP/1.1 or HTTP/2 on a verified connection, with every size and time set explicitly: the library's settings, the
-//! service that every request goes through, and the driver that ends the connection when its time is up.
+//! HTTP/1.1 or HTTP/2 on a verified connection: the service that every request goes through, and the driver that ends
+//! the connection when its time is up.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -14,7 +14,7 @@ use ::http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
@@ -26,18 +26,11 @@ use crate::tls::TlsStream;
 use super::activity::{Activity, Expiry};
 use super::client_io::{ClientIo, Outlet};
 use super::frames::FrameWatch;
+use super::http_settings::{self, LocalExecutor};
 use super::rest;
 use super::standing::Standing;
 use super::tunnel;
 use super::worker::Worker;
-
-/// HTTP/2 windows: what one request, and all of one connection together, may send ahead of the app.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// What one HTTP/2 response may hold back for a client that reads slowly.
-const SEND_BUFFER: usize = 64 * 1024;
-/// What an HTTP/1.1 connection reads ahead of the app.
-const READ_BUFFER: usize = 64 * 1024;
 
 /// The sizes and timeouts of a connection are those of the site and generation that it began with.
 pub(super) async fn serve(
@@ -58,7 +51,7 @@ pub(super) async fn serve(
     let limits = &site.config.limits;
     // Boxed, so that a connection needs the memory of what it is and not of all that it could be.
     if http2 {
-        let mut builder = http2_builder(limits);
+        let mut builder = http_settings::http2(limits);
         if site.config.routes.iter().any(|route| route.value.takes_websocket()) {
             builder.enable_connect_protocol();
         }
@@ -69,7 +62,7 @@ pub(super) async fn serve(
         }
         return;
     }
-    let builder = http1_builder(limits);
+    let builder = http_settings::http1(limits);
     let (mut io, mut service) = (io, service);
     loop {
         let mut connection = Box::new(builder.serve_connection(io, service));
@@ -169,49 +162,6 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.requests.set(self.0.requests.get().saturating_sub(1));
-    }
-}
-
-fn http1_builder(limits: &config::SiteLimits) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        // Deadlines are the driver's; hyper's one cannot tell an idle connection from a slow head.
-        .header_read_timeout(None)
-        .half_close(false)
-        .keep_alive(true)
-        .max_headers(limits.header_count_max)
-        .max_header_size(limits.header_bytes_max)
-        .max_buf_size(limits.header_bytes_max.max(READ_BUFFER));
-    builder
-}
-
-fn http2_builder(limits: &config::SiteLimits) -> http2::Builder<LocalExecutor> {
-    let header_bytes_max = u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX);
-    let mut builder = http2::Builder::new(LocalExecutor);
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.streams_max)
-        .max_header_list_size(header_bytes_max)
-        .max_frame_size(16 * 1024)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
-        // Resets that a client or we ourselves cause before h2 ends the connection (CVE-2023-44487 and
-        // CVE-2025-8671). The latter are counted as long as the connection lives, refused streams among them; each of
-        // the others has cost a connection to the app.
-        .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(64);
-    builder
-}
-
-/// Tasks of HTTP/2 streams stay on the connection's worker.
-#[derive(Clone)]
-struct LocalExecutor;
-
-impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor {
-    fn execute(&self, task: F) {
-        tokio::task::spawn_local(task);
     }
 }
 

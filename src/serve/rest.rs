@@ -1,6 +1,6 @@
 //! A connection of HTTP/1.1 between two requests, without the HTTP library and its buffers: of the 20 KiB that it needs
-//! with them, only its TLS session is left. Whatever happens to it, be it a byte, the end, a change of trust or a deadline, is
-//! the driver's: it gets the library again and goes on as if it had never been without.
+//! with them, only its TLS session is left. Whatever happens to it, be it a byte, the end, a change of trust or a
+//! deadline, is the driver's: it gets the library again and goes on as if it had never been without.
 
 use std::future::Future as _;
 use std::future::poll_fn;

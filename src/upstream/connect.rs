@@ -182,8 +182,8 @@ async fn open(
     }
 }
 
-/// Has the kernel end a connection whose other end is gone: one that requests share may live long, and its streams need not
-/// move.
+/// Has the kernel end a connection whose other end is gone: one that requests share may live long, and its streams need
+/// not move.
 fn notice_silence(stream: &TcpStream) -> io::Result<()> {
     let socket = SockRef::from(stream);
     let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_AFTER);

@@ -1,5 +1,6 @@
-//! The first frame of an HTTP/2 server, which has to be SETTINGS (RFC 9113 section 3.4). Waiting for it tells an app that
-//! speaks something else, or accepts and says nothing, before a request is lost on it; and how many streams it allows.
+//! The first frame of an HTTP/2 server, which has to be SETTINGS (RFC 9113 section 3.4). Waiting for it tells an app
+//! that speaks something else, or accepts and says nothing, before a request is lost on it; and how many streams it
+//! allows.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};

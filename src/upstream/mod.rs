@@ -155,8 +155,8 @@ where
     ///
     /// A request that provably was not sent goes to another endpoint, or waits for one where the options say so. One
     /// that was sent goes out once more only if it may be done twice: on a new connection, if a kept one was closed
-    /// without a word, as it may have been before the request came (RFC 9112 section 9.3.1); and to another endpoint, if
-    /// the upstream says so and not too many do.
+    /// without a word, as it may have been before the request came (RFC 9112 section 9.3.1); and to another endpoint,
+    /// if the upstream says so and not too many do.
     ///
     /// # Errors
     /// [`SendError`], which says what happened to the endpoint that was tried last, or that the request may not be sent

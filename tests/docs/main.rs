@@ -102,6 +102,35 @@ fn every_link_leads_to_a_file() {
 }
 
 #[test]
+fn every_link_into_a_page_leads_to_a_heading() {
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.contains("://")) {
+            let Some((file, fragment)) = link.split_once('#') else { continue };
+            let target =
+                if file.is_empty() { page.clone() } else { page.with_file_name("").join(file) };
+            let is_there = headings(&std::fs::read_to_string(target).unwrap()).contains(fragment);
+            assert!(is_there, "{}: `{link}` leads to no heading", page.display());
+        }
+    }
+}
+
+#[test]
+fn no_line_of_prose_is_longer_than_120_columns() {
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let mut is_block = false;
+        for (number, line) in (1..).zip(text.lines()) {
+            is_block ^= line.starts_with("```");
+            // A row of a table, a command and a line of a log cannot be broken.
+            let is_long = line.chars().count() > 120 && !is_block && !line.starts_with('|');
+            assert!(!is_long, "{}:{number} is too long", page.display());
+        }
+    }
+}
+
+#[test]
 fn every_page_of_docs_is_in_its_index() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let index = std::fs::read_to_string(root.join("README.md")).unwrap();
@@ -111,6 +140,17 @@ fn every_page_of_docs_is_in_its_index() {
             assert!(linked.contains(&page), "{} is not linked", page.display());
         }
     }
+}
+
+/// The headings of a page, as links name them.
+fn headings(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().filter(|line| line.starts_with('#'));
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ');
+    let slug = |line: &str| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        title.chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    lines.map(slug).collect()
 }
 
 /// The relative links of a page, without their fragments.

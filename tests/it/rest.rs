@@ -1,4 +1,5 @@
-//! A connection of HTTP/1.1 that is quiet for a while gives up its buffers; its client notices nothing, whatever comes next.
+//! A connection of HTTP/1.1 that is quiet for a while gives up its buffers; its client notices nothing, whatever comes
+//! next.
 
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use crate::support::gateway::{Gateway, Setup};
 use crate::support::message::SITE;
 use crate::support::upstream::{OK, Upstream};
 
-/// Longer than a connection keeps its buffers. Nothing outside tells that it has given them up; where it has not yet, on a
-/// very busy machine, a test sees what it expects anyway.
+/// Longer than a connection keeps its buffers. Nothing outside tells that it has given them up; where it has not yet,
+/// on a very busy machine, a test sees what it expects anyway.
 fn rest() {
     let (_never, wait) = channel::<()>();
     _ = wait.recv_timeout(Duration::from_millis(300));

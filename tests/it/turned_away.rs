@@ -1,5 +1,5 @@
-//! What a refused client gets by `refused`: a TLS alert, nothing at all, or an answer behind its handshake; and that none
-//! of them lets anybody through.
+//! What a refused client gets by `refused`: a TLS alert, nothing at all, or an answer behind its handshake; and that
+//! none of them lets anybody through.
 
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;

@@ -1,4 +1,5 @@
-//! `[[listener]]`: where to listen, what is spoken there, whom to believe about a client's address, and how many may come.
+//! `[[listener]]`: where to listen, what is spoken there, whom to believe about a client's address, and how many may
+//! come.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

@@ -35,7 +35,14 @@ pub(super) fn text<T>(
             format!("`{name}` must be a string"),
             format!("put it in quotes: `\"{number}\"`"),
         )),
-        _ => Err(Wrong::new(format!("`{name}` must be a string"), "write a text in double quotes")),
+        _ => {
+            // What a key wants that knows a few words only, it says of any other.
+            let fix = match parse("") {
+                Err(wrong) if wrong.what.starts_with(&format!("`{name}` knows no")) => wrong.fix,
+                _ => "write a text in double quotes".to_owned(),
+            };
+            Err(Wrong::new(format!("`{name}` must be a string"), fix))
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::raw::Wrong;
 /// What fits into a socket address of the kernel, less its closing zero byte (`unix(7)`).
 const UNIX_PATH_BYTES_MAX: usize = 107;
 
-const FORMS: &str = "write `\"http://127.0.0.1:8080\"`, or `\"unix:/run/app.sock\"`";
+const FORMS: &str = "write `\"http://127.0.0.1:8080\"`, `\"https://...\"`, `\"h2c://...\"` (gRPC), or `\"unix:/run/app.sock\"`";
 
 /// What comes before `//host:port`, what is spoken there, and the port where none is written.
 const SCHEMES: [(&str, Protocol, u16); 3] = [
@@ -52,6 +52,15 @@ pub(super) fn address(folders: &Folders<'_>, text: &str) -> Result<Address, Wron
             "write `\"h2c://...\"`, and let the app speak HTTP/2 in clear text; over TLS only HTTP/1.1 is spoken with \
              apps (`https://`)"
                 .to_owned()
+        }
+        _ if lower.starts_with("ws://") || lower.starts_with("wss://") => {
+            let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+            let secure = if lower.starts_with("wss") { "s" } else { "" };
+            format!("write `\"http{secure}://{rest}\"`: WebSocket passes there without a word")
+        }
+        _ if lower.starts_with("https+unix:") => {
+            let path = text.split_once(':').map_or("", |(_, path)| path);
+            format!("write `\"unix:{path}\"`: no TLS is spoken on a Unix socket")
         }
         _ if text.starts_with('/') => format!("write `\"unix:{text}\"`"),
         _ if text.contains("://") || text.is_empty() => FORMS.to_owned(),
@@ -253,6 +262,9 @@ mod tests {
             ("unix://run/app.sock", "`\"unix:/run/app.sock\"`"),
             ("https://u:p@localhost/x", "`\"https://localhost/x\"`"),
             ("grpc://localhost:1", "`\"h2c://localhost:1\"`"),
+            ("ws://localhost:1/x", "`\"http://localhost:1/x\"`"),
+            ("wss://app.internal", "`\"https://app.internal\"`"),
+            ("https+unix:/run/app.sock", "`\"unix:/run/app.sock\"`"),
             ("http://u:p@localhost/x", "`\"http://localhost/x\"`"),
             ("http://localhost/x?y", "`\"http://localhost/x\"`"),
             ("http://localhost#z", "`\"http://localhost\"`"),

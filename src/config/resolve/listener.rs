@@ -67,7 +67,7 @@ fn listener(mut table: Table<'_>, reader: &Reader<'_>) -> Option<Listener> {
             let what = format!("`{name}` is for a listener with `kind = \"http\"`");
             Wrong::new(what, "move it to such a `[[listener]]`, or remove it")
         };
-        reader.wrong(&table.header, wrong);
+        reader.wrong(&table.span(name).unwrap_or(table.header.clone()), wrong);
     }
     let handshakes_max = count(&mut table, "handshakes_max");
     let redirect_port =

@@ -1,8 +1,11 @@
 //! `[upstream.tls]`: whom the gateway believes that it speaks with its app, and by what it proves itself there.
 
+use std::path::PathBuf;
+
 use super::server_name::server_name;
 use crate::config::model::{OwnCertificate, ServerName, UpstreamTls};
 use crate::config::raw::{Reader, Table, Wrong};
+use crate::config::report::Located;
 
 /// Reads it; `None` where no endpoint speaks TLS, and then nothing of it may be written.
 pub(super) fn read(
@@ -11,7 +14,7 @@ pub(super) fn read(
     reader: &Reader<'_>,
 ) -> Option<UpstreamTls> {
     let mut table = upstream.table("tls");
-    let ca = if table.has("ca") && !is_public(&mut table) { table.paths("ca") } else { None };
+    let ca = if table.has("ca") && !is_public(&mut table) { ca(&mut table) } else { None };
     let server_name = table.parsed("server_name", one_name);
     let (certificate, private_key) = (table.path("certificate"), table.path("private_key"));
     let private_key_passphrase_file = table.path("private_key_passphrase_file");
@@ -44,6 +47,19 @@ pub(super) fn read(
     });
     let server_name = server_name.map(|name| name.value);
     is_spoken.then(|| UpstreamTls { ca: ca.unwrap_or_default(), server_name, certificate })
+}
+
+/// The files of CAs. A word of others for those of the system is no file.
+fn ca(table: &mut Table<'_>) -> Option<Vec<Located<PathBuf>>> {
+    let word = table.read("ca", |value| match value.as_str() {
+        Some(word @ ("system" | "default" | "auto" | "webpki" | "mozilla")) => Err(Wrong::new(
+            format!("`ca` knows no `{word}`"),
+            "write `\"public\"` for the CAs that browsers trust, or name a file such as \
+             `\"/etc/ssl/certs/ca-certificates.crt\"`",
+        )),
+        _ => Ok(()),
+    });
+    word.and_then(|_| table.paths("ca"))
 }
 
 /// Whether `ca` says `"public"`: the CAs that browsers trust.

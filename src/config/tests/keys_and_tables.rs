@@ -325,3 +325,39 @@ fn a_foreign_word_is_answered_by_the_table_that_it_stands_in() {
         assert_eq!(report.matches("fix:").count(), 1, "{report}");
     }
 }
+
+#[test]
+fn what_users_of_other_servers_would_write_is_answered_with_what_does_it_here() {
+    let app = "[[upstream]]\nname = \"app\"\nendpoints = [\"https://10.0.0.7\"]\n";
+    for (table, line, fix) in [
+        ("[[listener]]\naddress = \"0.0.0.0:80\"", "redirect = true", "`kind = \"http\"`"),
+        ("[[listener]]\naddress = \"0.0.0.0:80\"", "ssl = false", "unless its `kind` is"),
+        ("[[listener]]\naddress = \"0.0.0.0:80\"", "acme = true", "`acme_challenges`"),
+        (
+            "[[listener]]\naddress = \"0.0.0.0:80\"",
+            "proxy_protocol = true",
+            "`proxy_protocol_from`",
+        ),
+        ("[[listener]]\naddress = \"0.0.0.0:80\"", "http2 = true", "HTTP/2 and HTTP/1.1"),
+        ("[site.client]", "refused = true", "`\"alert\"`"),
+        ("[site.client]", "verify = \"optional\"", "call it `mode`"),
+        ("[site.limits]", "limit_req = 10", "`requests_per_minute`"),
+        (app, "ca = \"ca.crt\"", "`[upstream.tls]`"),
+        (app, "certificate = \"own.crt\"", "`[upstream.tls]`"),
+        (app, "insecure = true", "always verified"),
+        (app, "protocol = \"h2c\"", "`h2c://`"),
+        (app, "proxy_protocol = true", "`\"v2\"`"),
+        (app, "retry = true", "`\"unsent\"`"),
+        (app, "max_fails = 3", "`failures_max`"),
+        (&format!("{app}[upstream.tls]"), "ca = \"system\"", "`\"public\"`"),
+        (&format!("{app}[upstream.tls]"), "insecure = true", "always verified"),
+    ] {
+        let report = report(&format!("{SMALLEST}\n{table}\n{line}\n"));
+        let told =
+            report.split(&format!(" | {line}\n")).nth(1).and_then(|rest| rest.split("fix:").nth(1));
+        assert!(
+            told.is_some_and(|told| told.lines().next().unwrap_or("").contains(fix)),
+            "{report}"
+        );
+    }
+}

@@ -89,7 +89,7 @@ fn the_lines_of_apache_are_answered_one_by_one() {
     gateway.toml:2:13: not TOML: a line of another server's configuration, `SSLEngine`
       2 |   SSLEngine on
         |             ^
-      fix:  remove it: every listener speaks TLS
+      fix:  remove it: every listener speaks TLS, unless its `kind` is `"http"`
     gateway.toml:3:19: not TOML: a line of another server's configuration, `SSLVerifyClient`
       3 |   SSLVerifyClient require
         |                   ^

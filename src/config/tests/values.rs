@@ -324,7 +324,7 @@ ca_hints = "some""#), @r#"
       11 | ca_hints = true
          |            ^^^^
       seen: a boolean, `true`
-      fix:  write a text in double quotes
+      fix:  write `"all"`, `"none"`, or a list of files: `["ca/hints.crt"]`
     "#);
 }
 
@@ -352,7 +352,7 @@ crl_expired = false"#), @r#"
       14 | crl_expired = false
          |               ^^^^^
       seen: a boolean, `false`
-      fix:  write a text in double quotes
+      fix:  write `"deny"` or `"allow"`
     "#);
 }
 

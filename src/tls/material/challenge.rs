@@ -29,7 +29,8 @@ pub struct Challenge(pub(in crate::tls) CertifiedKey);
 impl Challenge {
     /// Reads those for a server name out of a folder. `None` if there is no such challenge.
     pub fn load(folder: &Path, name: &str) -> Option<Self> {
-        // A server name of a ClientHello: letters, digits, dots and hyphens, which can lead nowhere but into the folder.
+        // A server name of a ClientHello: letters, digits, dots and hyphens, which can lead nowhere but into the
+        // folder.
         let is_plain =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
         if name.starts_with('.') || !name.bytes().all(is_plain) {

@@ -25,8 +25,8 @@ const WHILE: Duration = Duration::from_millis(if cfg!(debug_assertions) { 600 } 
 /// attackers compute as much on the same machine, and other tests with them.
 const BEARABLE: Duration = Duration::from_millis(500);
 
-/// Connections whose requests are given up, at most: each request takes a port of this machine with it for a minute, and
-/// all that runs here share them.
+/// Connections whose requests are given up, at most: each request takes a port of this machine with it for a minute,
+/// and all that runs here share them.
 const RESETTERS_MAX: u64 = 50;
 
 /// The built program, with one worker.

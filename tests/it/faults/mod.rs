@@ -1,8 +1,8 @@
 //! An app and a client that fail in each way they can: what the other side gets, what is logged and counted, and that
 //! nothing else suffers: the next request is served, on the same connection where that stays, and on a new one.
 //!
-//! The tables in `cases` and `clients` are the one place of what is expected. `docs/reference/faults.md` is compared with
-//! them.
+//! The tables in `cases` and `clients` are the one place of what is expected. `docs/reference/faults.md` is compared
+//! with them.
 
 mod cases;
 mod clients;

@@ -1,5 +1,5 @@
-//! Connections to the app that are kept: one that the app closes at the wrong moment costs no request that can safely be
-//! sent again, and one with something left over on it serves nobody.
+//! Connections to the app that are kept: one that the app closes at the wrong moment costs no request that can safely
+//! be sent again, and one with something left over on it serves nobody.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,8 @@ use crate::support::upstream::{OK, Upstream};
 /// Of each client, of which there are four of each kind.
 const REQUESTS: u64 = if cfg!(debug_assertions) { 1250 } else { 12_500 };
 
-/// An app that closes after every answer, or after one in so many, and never says so. It counts the bodies that it took.
+/// An app that closes after every answer, or after one in so many, and never says so. It counts the bodies that it
+/// took.
 fn closing(one_in: u64, bodies: &Arc<AtomicU64>) -> Upstream {
     let (state, bodies) = (AtomicU64::new(1), Arc::clone(bodies));
     Upstream::scripted(move |talk| {
@@ -30,8 +31,8 @@ fn closing(one_in: u64, bodies: &Arc<AtomicU64>) -> Upstream {
     })
 }
 
-/// Ten thousand requests over both versions of HTTP, one in eight with a body. All without one are served. Of the others
-/// those are not that were sent when the app closed; and none of them is done twice.
+/// Ten thousand requests over both versions of HTTP, one in eight with a body. All without one are served. Of the
+/// others those are not that were sent when the app closed; and none of them is done twice.
 fn assert_no_errors(one_in: u64) {
     let taken = Arc::default();
     let app = closing(one_in, &taken);

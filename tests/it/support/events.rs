@@ -1,4 +1,5 @@
-//! What gateways log and write of exchanges, collected for the whole test binary; a test finds its own by the address of its client.
+//! What gateways log and write of exchanges, collected for the whole test binary; a test finds its own by the address
+//! of its client.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

@@ -529,7 +529,8 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// How long the signature at the end is, without the byte that counts left-over bits. One of P-256 has a length of one byte.
+/// How long the signature at the end is, without the byte that counts left-over bits. One of P-256 has a length of one
+/// byte.
 fn last_length(der: &[u8]) -> usize {
     let start = (der.len() - 80..der.len()).find(|at| {
         der[*at] == 3 && usize::from(der[at + 1]) == der.len() - at - 2 && der[at + 2] == 0
