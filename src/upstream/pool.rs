@@ -283,6 +283,9 @@ where
 {
     pub(super) fn new(pool: Rc<Pool<B>>, carrier: Carrier<B>, options: Options) -> Self {
         pool.in_use.set(pool.in_use.get() + 1);
+        if let Carrier::Connection(connection) = &carrier {
+            connection.is_busy.set(true);
+        }
         Self { carrier, of: InUse { of: pool, idle_max: options.idle_max }, options }
     }
 
@@ -317,6 +320,7 @@ where
             // A stream ends by itself, and others go on.
             return;
         };
+        connection.is_busy.set(false);
         let pool = Rc::clone(&of.of);
         if connection.sender.is_ready() {
             pool.put(connection, options);
