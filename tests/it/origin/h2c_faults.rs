@@ -126,7 +126,7 @@ fn one_client_whose_connection_is_slow_to_open_holds_up_no_other() {
     });
     let url = silent.url.replace("http://", "h2c://");
     let upstream =
-        format!("[[upstream]]\nname = \"app\"\nendpoints = [\"{}\"]\nproxy_protocol = \"v1\"", url);
+        format!("[[upstream]]\nname = \"app\"\nendpoints = [\"{url}\"]\nproxy_protocol = \"v1\"");
     let tables = "[site.timeouts]\nupstream_connect_timeout = \"1h\"";
     let gateway = Setup::with_url("app").site_tables(tables).process_tables(&upstream).start();
     let mut waits = gateway.connect();
