@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::HeaderName;
+use http::header::{self, HeaderName};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::observe::{Exchange, Outcome};
 use crate::upstream::Lease;
 
-use super::headers::is_reserved;
+use super::headers::{hop_by_hop, strip_reserved};
 use super::pace::Pace;
 use super::patience::{Patience, Stall};
 use super::recall::Recall;
@@ -169,7 +169,11 @@ impl Body for RequestBody {
             }
             // Trailers are headers that come late, and may say no more than headers may.
             Err(frame) => match frame.into_trailers() {
-                Ok(trailers) => Frame::trailers(allowed_trailers(trailers)),
+                Ok(mut trailers) => {
+                    strip_framing(&mut trailers);
+                    strip_reserved(&mut trailers);
+                    Frame::trailers(trailers)
+                }
                 Err(frame) => frame,
             },
         };
@@ -190,28 +194,14 @@ impl Body for RequestBody {
     }
 }
 
-/// Trailers without the names that only the gateway may use, and without framing.
-fn allowed_trailers(trailers: HeaderMap) -> HeaderMap {
-    const FRAMING: [HeaderName; 5] = [
-        http::header::CONTENT_LENGTH,
-        http::header::TRANSFER_ENCODING,
-        http::header::HOST,
-        http::header::CONNECTION,
-        http::header::TRAILER,
-    ];
-    let mut allowed = HeaderMap::with_capacity(trailers.len());
-    let mut current = None;
-    for (name, value) in trailers {
-        // The map yields a name once and then only further values of it.
-        current = name.or(current);
-        if let Some(name) = &current
-            && !is_reserved(name.as_str())
-            && !FRAMING.contains(name)
-        {
-            allowed.append(name, value);
-        }
+/// Takes from trailers what is of one hop, and what says where a message ends and whom it is for. In HTTP/2 the former would
+/// break the whole message (RFC 9113 section 8.2.2).
+fn strip_framing(trailers: &mut HeaderMap) {
+    const FRAMING: [HeaderName; 3] = [header::CONTENT_LENGTH, header::HOST, header::TRAILER];
+    hop_by_hop::strip(trailers);
+    for name in FRAMING {
+        trailers.remove(name);
     }
-    allowed
 }
 
 /// A response's body on its way to the client. It holds the exchange, which ends with it.
@@ -349,10 +339,12 @@ impl Body for ResponseBody {
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(error))) => this.break_off(error.into()),
-            Poll::Ready(Some(Ok(frame))) => {
+            Poll::Ready(Some(Ok(mut frame))) => {
                 streaming.stall.reset();
                 if let Some(data) = frame.data_ref() {
                     this.exchange.add_response_bytes(data.len());
+                } else if let Some(trailers) = frame.trailers_mut() {
+                    strip_framing(trailers);
                 }
                 this.finish_if_ended();
                 Poll::Ready(Some(Ok(frame)))

@@ -228,13 +228,15 @@ async fn forward<'a>(
     head.version = Version::HTTP_11;
     headers::hop_by_hop::strip(&mut head.headers);
     headers::strip_reserved(&mut head.headers);
+    let no_value = |_| Denied::new(Answer::BadRequest, "the host is no header value");
+    caller.forwarded.set_host(&mut head.headers, &authority).map_err(no_value)?;
     outgoing::join_cookies(&mut head.headers);
     headers::apply(&proxy.request_headers, &mut head.headers);
     let identity_headers = caller.identity_headers.count();
     caller
         .forwarded
         .set(&mut head.headers, &authority, exchange.id(), identity_headers)
-        .map_err(|_| Denied::new(Answer::BadRequest, "the host is no header value"))?;
+        .map_err(no_value)?;
     caller
         .identity_headers
         .set(&mut head.headers)

@@ -89,11 +89,13 @@ pub(super) fn ask_for_trailers(headers: &mut HeaderMap) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("TE"));
 }
 
-/// What HTTP/2 says in another way: who is asked is part of the target, and frames show where a body ends (RFC 9113
+/// What HTTP/2 says in another way: `Host` is part of the target, and frames show where a body ends (RFC 9113
 /// sections 8.2.2 and 8.3.1). Trailers of the response are wanted, as gRPC asks whoever stands between.
-pub(super) fn for_http2(head: &mut Parts, authority: &str) -> Result<(), Denied> {
+pub(super) fn for_http2(head: &mut Parts, asked: &str) -> Result<(), Denied> {
     head.version = Version::HTTP_2;
-    head.headers.remove(header::HOST);
+    let host = head.headers.remove(header::HOST);
+    // A route may have changed it, or taken it away.
+    let authority = host.as_ref().map_or(asked.as_bytes(), HeaderValue::as_bytes);
     head.headers.remove(header::TRANSFER_ENCODING);
     head.headers.insert(header::TE, HeaderValue::from_static("trailers"));
     let target = std::mem::take(&mut head.uri).into_parts().path_and_query;

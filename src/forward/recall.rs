@@ -5,11 +5,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use http::request::Parts;
 use http::{Method, Uri};
 
+use crate::config::Upstream;
 use crate::policy;
+use crate::tls::AppTls;
+use crate::upstream::Now;
 
 use super::reply::Answer;
 use super::{Caller, Denied, Trust, route};
@@ -36,6 +40,29 @@ impl Drop for Recall {
     }
 }
 
+impl Now for Recall {
+    /// Whether it may be sent now. While nothing has changed, that costs what every request's own question costs.
+    fn may_go(&self) -> bool {
+        if self.answered.get() {
+            return false;
+        }
+        match self.judge("the request waited") {
+            Ok(()) => true,
+            Err(denied) => {
+                self.denied.replace(Some(denied));
+                false
+            }
+        }
+    }
+
+    /// What is trusted by the rules that hold now.
+    fn tls(&self, upstream: &Upstream) -> Option<Arc<AppTls>> {
+        // Most speak none.
+        upstream.tls.as_ref()?;
+        self.trust.caller().0.generation.app_tls(upstream).cloned()
+    }
+}
+
 impl Recall {
     /// Of a request as it came.
     pub(super) fn new(caller: Rc<Caller>, trust: Rc<dyn Trust>, head: &Parts) -> Rc<Self> {
@@ -57,20 +84,6 @@ impl Recall {
     /// Its caller has had an answer, and must not be served behind it.
     pub(super) fn answered(&self) {
         self.answered.set(true);
-    }
-
-    /// Whether it may be sent now. While nothing has changed, that costs what every request's own question costs.
-    pub(super) fn may_go(&self) -> bool {
-        if self.answered.get() {
-            return false;
-        }
-        match self.judge("the request waited") {
-            Ok(()) => true,
-            Err(denied) => {
-                self.denied.replace(Some(denied));
-                false
-            }
-        }
     }
 
     /// Whether an exchange that was sent may go on; the error says why not. Not asked per request, but where the trust

@@ -135,7 +135,6 @@ impl Sending<'_> {
         Call {
             upstream: Arc::clone(self.upstream),
             options: Options::of(&self.route.timeouts, &site.limits, self.upstream),
-            tls: self.tls().cloned(),
             announced: self
                 .upstream
                 .proxy_protocol
@@ -144,7 +143,7 @@ impl Sending<'_> {
             empty: self.progress.ended.get().then_some(RequestBody::empty),
             is_idempotent: Self::is_idempotent(request),
             chosen,
-            may_go: Box::new(move || recall.may_go()),
+            now: recall,
         }
     }
 

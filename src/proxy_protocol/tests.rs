@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::tlv::crc32c as checksum;
 use super::*;
+use crate::config::ProxyProtocol;
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -184,6 +185,59 @@ proptest! {
                 Ok(Parsed::Incomplete) => {}
                 settled => prop_assert_eq!(&settled, &whole, "after {} bytes", cut),
             }
+        }
+    }
+}
+
+fn addresses() -> impl Strategy<Value = SocketAddr> {
+    let mapped = any::<std::net::Ipv4Addr>().prop_map(|ip| ip.to_ipv6_mapped().into());
+    let ip = prop_oneof![any::<std::net::IpAddr>(), mapped];
+    (ip, any::<u16>()).prop_map(Into::into)
+}
+
+proptest! {
+    /// What the gateway says to apps, it would itself understand of a balancer: all of it, and where it ends.
+    #[test]
+    fn what_is_written_is_read(
+        (from, to) in (addresses(), addresses()),
+        server_name in proptest::option::of(".{0,1100}"),
+        name in proptest::option::of(".{0,1100}"),
+        who in 0..3,
+        (is_resumed, is_v1) in any::<(bool, bool)>(),
+        more in any::<[u8; 16]>(),
+    ) {
+        let introduction = Introduction {
+            client: from,
+            gateway: to,
+            tls_version: "TLS 1.3",
+            is_resumed,
+            server_name: server_name.clone(),
+            unique_id: crate::observe::RequestId::random(),
+        };
+        let who = match who {
+            0 => Client::Verified(name.as_deref()),
+            1 => Client::Unverified,
+            _ => Client::WithoutCertificate,
+        };
+        let version = if is_v1 { ProxyProtocol::V1 } else { ProxyProtocol::V2 };
+        let written = header(version, &introduction, who);
+        let bytes = [&written[..], &more].concat();
+        let Ok(Parsed::Whole(read, length)) = parse(&bytes) else {
+            return Err(TestCaseError::fail(format!("{written:?}")));
+        };
+        prop_assert_eq!(length, written.len());
+        let canonical = |address: SocketAddr| (address.ip().to_canonical(), address.port());
+        let Origin::Client { from: read_from, to: read_to } = read.origin else {
+            return Err(TestCaseError::fail(format!("{read:?}")));
+        };
+        prop_assert_eq!(canonical(read_from), canonical(from));
+        prop_assert_eq!(canonical(read_to), canonical(to));
+        if !is_v1 {
+            let unique_id = introduction.unique_id.to_string();
+            prop_assert_eq!(read.tlvs.unique_id(), Some(unique_id.as_bytes()));
+            let said = read.tlvs.iter().find(|tlv| tlv.kind == 2).map(|tlv| tlv.value.to_vec());
+            let short = server_name.filter(|name| name.len() <= 1024);
+            prop_assert_eq!(said, short.map(String::into_bytes));
         }
     }
 }

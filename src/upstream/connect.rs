@@ -65,6 +65,8 @@ pub(super) struct Connection<B> {
     /// Whether the request that it carries asks for a change of protocol: then its stream is handed over when HTTP
     /// ends on it.
     pub(super) is_upgrading: Rc<Cell<bool>>,
+    /// Whether an exchange is under way: if that is the end of it, it ends with a reset.
+    pub(super) is_busy: Rc<Cell<bool>>,
     upgraded: oneshot::Receiver<Upgraded>,
     /// Counts it among those that its endpoint has, as long as it is open.
     _slot: Slot,
@@ -80,6 +82,30 @@ impl<B> Connection<B> {
 impl<B> Drop for Connection<B> {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// What drives a connection. One that is given up in the middle of an exchange is reset. The app learns the same, that
+/// nobody waits any more; but the address and port stay with nobody: whoever closes first keeps them for a minute, so
+/// that clients that ask and go away would use up all ports there are.
+struct Driven<B>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    connection: Option<http1::Connection<TokioIo<EarlyAnswer<Stream>>, B>>,
+    is_busy: Rc<Cell<bool>>,
+}
+
+impl<B> Drop for Driven<B>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take().filter(|_| self.is_busy.get()) {
+            connection.into_parts().io.into_inner().into_inner().reset();
+        }
     }
 }
 
@@ -202,20 +228,25 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let (sender, mut connection) = http1::Builder::new()
+    let (sender, connection) = http1::Builder::new()
         .http09_responses(false)
         .max_buf_size(READ_BUFFER_MAX)
         .handshake(TokioIo::new(EarlyAnswer::new(stream)))
         .await
         .map_err(io::Error::other)?;
-    let is_upgrading = Rc::new(Cell::new(false));
+    let (is_upgrading, is_busy) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
     let (hand_over, upgraded) = oneshot::channel();
     let hands_over = Rc::clone(&is_upgrading);
+    let mut driven = Driven { connection: Some(connection), is_busy: Rc::clone(&is_busy) };
     let task = tokio::task::spawn_local(async move {
         // What goes wrong is told to whoever waits for the response; an unused connection may just end.
-        let ended = (&mut connection).await;
+        let Some(connection) = &mut driven.connection else { return };
+        let ended = connection.await;
         // By hand: what the library has for upgrades wants streams that may go to another thread.
-        if ended.is_ok() && hands_over.get() {
+        if ended.is_ok()
+            && hands_over.get()
+            && let Some(connection) = driven.connection.take()
+        {
             let parts = connection.into_parts();
             let stream = parts.io.into_inner().into_inner();
             // Whoever asked may have gone.
@@ -223,5 +254,14 @@ where
         }
     });
     let task = task.abort_handle();
-    Ok(Connection { sender, announced, stale_at, task, is_upgrading, upgraded, _slot: slot })
+    Ok(Connection {
+        sender,
+        announced,
+        stale_at,
+        task,
+        is_upgrading,
+        is_busy,
+        upgraded,
+        _slot: slot,
+    })
 }

@@ -116,7 +116,7 @@ where
                 if let Some(stream) = self.pool.stream(announced) {
                     return Ok((Carrier::Stream(stream), true));
                 }
-                if let Some((opening, slot)) = self.pool.opening(ceiling) {
+                if let Some((opening, slot)) = self.pool.opening(announced, ceiling) {
                     let started = Instant::now();
                     // On the heap, so that a request that finds a connection has no room to keep for this.
                     let way = way(started.into());
@@ -155,8 +155,8 @@ where
             if reuse == Reuse::None && self.pool.take(announced).is_some() {
                 continue;
             }
-            // Unused connections that speak for other clients make way.
-            if announced.is_some() && self.pool.make_way() {
+            // Unused connections that speak for other clients, or for none, make way.
+            if self.pool.make_way() {
                 continue;
             }
             let _place = hold.place(options).ok_or_else(|| SendError::busy(endpoint))?;

@@ -90,8 +90,6 @@ pub struct Call<B> {
     pub upstream: Arc<Upstream>,
     /// How to treat its connections.
     pub options: Options,
-    /// How TLS is spoken with it, if it is.
-    pub tls: Option<Arc<AppTls>>,
     /// What connections for it say of the client before anything else; they carry no request of which another would be
     /// said.
     pub announced: Option<Rc<[u8]>>,
@@ -103,8 +101,17 @@ pub struct Call<B> {
     pub is_idempotent: bool,
     /// Set to the place of the endpoint that is tried.
     pub chosen: Chosen,
-    /// Whether it still may be sent: asked right before it is, as it may have waited for a connection until then.
-    pub may_go: Box<dyn Fn() -> bool>,
+    /// What may have changed while it waited for a connection.
+    pub now: Rc<dyn Now>,
+}
+
+/// What holds for a request at this moment, however long ago it came.
+pub trait Now {
+    /// Whether it still may be sent: asked right before it is.
+    fn may_go(&self) -> bool;
+
+    /// How TLS is spoken with an app; `None` where it is not.
+    fn tls(&self, upstream: &Upstream) -> Option<Arc<AppTls>>;
 }
 
 /// Which of the connections that are kept will do.
@@ -175,7 +182,9 @@ where
         let is_repeatable = call.is_idempotent && call.empty.is_some();
         let mut reuse = if is_repeatable { Reuse::Any } else { Reuse::Sure };
         loop {
-            let Some(index) = self.choose(call, &tried) else {
+            // What is trusted now: nothing goes to whom a reload has put out of trust.
+            let tls = call.now.tls(upstream);
+            let Some(index) = self.choose(call, tls.as_ref(), &tried) else {
                 // Every endpoint has failed this request.
                 tried.clear();
                 wait.pause().await?;
@@ -183,7 +192,7 @@ where
             };
             let endpoint = &upstream.endpoints[index].endpoint;
             call.chosen.set(Some(index));
-            let known = self.known(endpoint, call.tls.as_ref());
+            let known = self.known(endpoint, tls.as_ref());
             // Divided among the workers, and at least one each.
             let ceiling = upstream.connections_max.map(|max| max.div_ceil(self.workers));
             let (carrier, is_reused) = match known.carrier(&self.hold, ceiling, call, reuse).await {
@@ -199,7 +208,7 @@ where
                     continue;
                 }
             };
-            if !(call.may_go)() {
+            if !call.now.may_go() {
                 known.put(carrier, call.options);
                 return Err(SendError::recalled(endpoint));
             }
@@ -298,7 +307,7 @@ where
     }
 
     /// An endpoint that this request has not tried.
-    fn choose(&self, call: &Call<B>, tried: &[usize]) -> Option<usize> {
+    fn choose(&self, call: &Call<B>, tls: Option<&Arc<AppTls>>, tried: &[usize]) -> Option<usize> {
         let upstream = &*call.upstream;
         if upstream.endpoints.len() == 1 {
             return tried.is_empty().then_some(0);
@@ -306,7 +315,7 @@ where
         let members = upstream.endpoints.iter().enumerate();
         let candidates =
             members.filter(|(index, _)| !tried.contains(index)).map(|(index, member)| {
-                let known = self.known(&member.endpoint, call.tls.as_ref());
+                let known = self.known(&member.endpoint, tls);
                 Candidate {
                     index,
                     in_use: known.pool.in_use(),

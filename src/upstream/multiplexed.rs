@@ -29,9 +29,14 @@ use super::stream::Stream as Socket;
 /// least. More requests at once get another connection.
 const STREAMS_MAX: usize = 100;
 
-/// What one response, and all of one connection together, may be ahead of their clients.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What one response may be ahead of its client, as much as over HTTP/1.1.
+const STREAM_WINDOW: u32 = 64 * 1024;
+
+/// The same of all responses of a connection. It never comes to that, as each stream has a window of its own; were this
+/// one smaller than all of those together, a few clients that read nothing would hold up the responses of all others that
+/// share the connection. The library also allows small frames, which take more memory than they count for, by this: up
+/// to half of it. As many streams as may be can lie full of messages of a dozen bytes.
+const CONNECTION_WINDOW: u32 = 256 * 1024 * 1024;
 
 /// What one request may hold back for an app that reads slowly.
 const SEND_BUFFER: usize = 64 * 1024;

@@ -35,8 +35,8 @@ pub(super) struct Pool<B> {
 #[derive(Debug, Default)]
 struct Open {
     count: Cell<usize>,
-    /// Whether one is being opened that many requests may share.
-    is_opening: Cell<bool>,
+    /// What those say of a client that are being opened and that many requests may share.
+    opening: RefCell<Vec<Option<Rc<[u8]>>>>,
     /// Told when one closes or is given back.
     freed: Notify,
 }
@@ -52,12 +52,13 @@ impl Slot {
     }
 }
 
-/// One connection is being opened that many requests may share: the others wait for it instead of opening their own.
-pub(super) struct Opening(Rc<Open>);
+/// One connection is being opened that many requests may share: the others of which it says the same wait for it instead
+/// of opening their own.
+pub(super) struct Opening(Rc<Open>, Option<Rc<[u8]>>);
 
 impl Drop for Opening {
     fn drop(&mut self) {
-        self.0.is_opening.set(false);
+        self.0.opening.borrow_mut().retain(|announced| *announced != self.1);
         self.0.freed.notify_waiters();
     }
 }
@@ -102,19 +103,40 @@ impl<B> Pool<B> {
         Some(Slot(Rc::clone(&self.open)))
     }
 
-    /// A place for one more connection that is shared, unless one is being opened.
-    pub(super) fn opening(&self, ceiling: Option<usize>) -> Option<(Opening, Slot)> {
-        if self.open.is_opening.get() {
+    /// A place for one more connection that is shared, unless one is being opened that says the same of a client.
+    pub(super) fn opening(
+        &self,
+        announced: Option<&Rc<[u8]>>,
+        ceiling: Option<usize>,
+    ) -> Option<(Opening, Slot)> {
+        let mut opening = self.open.opening.borrow_mut();
+        if opening.iter().any(|other| other.as_ref() == announced) {
             return None;
         }
         let slot = self.slot(ceiling)?;
-        self.open.is_opening.set(true);
-        Some((Opening(Rc::clone(&self.open)), slot))
+        opening.push(announced.cloned());
+        Some((Opening(Rc::clone(&self.open), announced.cloned()), slot))
     }
 
     /// No new request goes on the connections that are shared now.
     pub(super) fn distrust(&self) {
         self.shared.borrow_mut().drain(..).for_each(|(shared, _)| shared.distrust());
+    }
+
+    /// Closes unused connections that are shared while more are kept than may be, the one first that has been unused for
+    /// longest.
+    fn thin_out(&self, idle_max: usize) {
+        let mut shared = self.shared.borrow_mut();
+        // Nearly always there are fewer, in use or not.
+        while shared.len() > idle_max {
+            let unused = shared.iter().enumerate();
+            let unused = unused.filter_map(|(at, (one, _))| Some((one.unused_since()?, at)));
+            let unused: Vec<_> = unused.collect();
+            let Some((_, at)) = unused.iter().min().filter(|_| unused.len() > idle_max) else {
+                return;
+            };
+            shared.remove(*at);
+        }
     }
 
     /// Waits until a connection closes or is given back.
@@ -142,14 +164,18 @@ where
         None
     }
 
-    /// Keeps a connection for the next request.
+    /// Keeps a connection for the next request. Where too many are kept, the one goes that has been unused for longest:
+    /// it may speak for a client that is long gone.
     pub(super) fn put(self: &Rc<Self>, connection: Connection<B>, options: Options) {
         let now = Instant::now();
         let unused = now + options.idle_timeout;
         let expires = connection.stale_at.map_or(unused, |stale_at| stale_at.min(unused));
         let mut idle = self.idle.borrow_mut();
-        if idle.len() >= options.idle_max || expires <= now {
+        if options.idle_max == 0 || expires <= now {
             return;
+        }
+        if idle.len() >= options.idle_max {
+            idle.remove(0);
         }
         idle.push(Idle { connection, expires });
         self.open.freed.notify_one();
@@ -176,17 +202,17 @@ where
         unused.inspect(|at| _ = shared.remove(*at)).is_some()
     }
 
-    /// Lets others share a connection; the first place on it.
+    /// Lets others share a connection; the first place on it. One that allows none is not kept.
     pub(super) fn share(
         self: &Rc<Self>,
         connection: Multiplexed<B>,
         options: Options,
     ) -> Option<Stream<B>> {
         let connection = Rc::new(connection);
-        let stream = connection.first();
+        let stream = connection.first()?;
         self.shared.borrow_mut().push((connection, options.idle_timeout));
         self.reap();
-        stream
+        Some(stream)
     }
 
     fn reap(self: &Rc<Self>) {
@@ -233,16 +259,21 @@ where
 /// closed otherwise.
 pub struct Lease<B> {
     carrier: Carrier<B>,
+    // Behind the carrier, so that its end finds a stream that has ended.
     of: InUse<B>,
     options: Options,
 }
 
 /// Counts a request among those of its endpoint, as long as it lasts.
-struct InUse<B>(Rc<Pool<B>>);
+struct InUse<B> {
+    of: Rc<Pool<B>>,
+    idle_max: usize,
+}
 
 impl<B> Drop for InUse<B> {
     fn drop(&mut self) {
-        self.0.in_use.set(self.0.in_use.get().saturating_sub(1));
+        self.of.in_use.set(self.of.in_use.get().saturating_sub(1));
+        self.of.thin_out(self.idle_max);
     }
 }
 
@@ -252,7 +283,10 @@ where
 {
     pub(super) fn new(pool: Rc<Pool<B>>, carrier: Carrier<B>, options: Options) -> Self {
         pool.in_use.set(pool.in_use.get() + 1);
-        Self { carrier, of: InUse(pool), options }
+        if let Carrier::Connection(connection) = &carrier {
+            connection.is_busy.set(true);
+        }
+        Self { carrier, of: InUse { of: pool, idle_max: options.idle_max }, options }
     }
 
     /// The stream to the app behind its 101, which is asked for once; `None` if it broke. The lease counts it among
@@ -280,12 +314,14 @@ where
 
     /// Gives the connection back: the response has been read to its end.
     pub fn give_back(self) {
-        let Self { carrier, of, options } = self;
+        // What is bound last is dropped first.
+        let Self { of, carrier, options } = self;
         let Carrier::Connection(mut connection) = carrier else {
             // A stream ends by itself, and others go on.
             return;
         };
-        let pool = Rc::clone(&of.0);
+        connection.is_busy.set(false);
+        let pool = Rc::clone(&of.of);
         if connection.sender.is_ready() {
             pool.put(connection, options);
         } else if !connection.sender.is_closed() {

@@ -3,7 +3,9 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -13,6 +15,19 @@ pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
     Tls(Box<AppStream>),
+}
+
+impl Stream {
+    /// Ends it at once, with a reset where there is such a thing.
+    pub(super) fn reset(self) {
+        let stream = match &self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Unix(_) => return,
+        };
+        // Where it cannot be reset, it just ends.
+        _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    }
 }
 
 /// The same call, whatever the stream is.

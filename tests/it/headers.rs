@@ -7,8 +7,9 @@ use http::HeaderMap;
 use hyper::body::Frame;
 use mtls_gateway::identity::Claims;
 
-use crate::support::gateway::Gateway;
+use crate::support::gateway::{Gateway, Setup};
 use crate::support::h2::{channel, empty, request};
+use crate::support::h2_app::H2App;
 use crate::support::message::{Message, SITE};
 use crate::support::pki::Credentials;
 use crate::support::upstream::{OK, Upstream};
@@ -228,4 +229,33 @@ fn an_answer_of_the_gateways_says_nothing_of_the_inside() {
     assert!(event.field("cause").contains("refused"), "{event:?}");
     let json: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
     assert_eq!(json["request_id"], event.field("request_id"));
+}
+
+/// Over HTTP/2 they would break what they end.
+#[test]
+fn trailers_say_nothing_of_this_hop_in_either_direction() {
+    let app = Upstream::answering(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 6\r\n\
+         Connection: x-gone\r\nX-Gone: 1\r\nKeep-Alive: timeout=5\r\nTransfer-Encoding: gzip\r\nTE: gzip\r\n\
+         Upgrade: h2c\r\nContent-Length: 7\r\n\r\n",
+    );
+    let gateway = Gateway::before(&app);
+    let answer = gateway.connect_h2().get("/");
+    assert_eq!((answer.status, answer.body.as_ref()), (200, &b"ok"[..]));
+    let names: Vec<_> = answer.trailers.keys().map(http::HeaderName::as_str).collect();
+    assert_eq!(names, ["x-sum"]);
+
+    let app = H2App::start(None, |mut asked| async move {
+        let (_, trailers) = asked.read().await;
+        let trailers = trailers.unwrap_or_default();
+        asked.note(&format!("{:?}", trailers.keys().collect::<Vec<_>>()));
+        asked.answer("");
+    });
+    let gateway = Setup::with_url(&app.url).start();
+    let response = gateway.connect().ask(format!(
+        "POST / HTTP/1.1\r\nHost: {SITE}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 6\r\n\
+         Connection: x-gone\r\nX-Gone: 1\r\nKeep-Alive: timeout=5\r\nUpgrade: h2c\r\nTE: gzip\r\n\r\n",
+    ));
+    assert_eq!(response.status(), 200);
+    assert_eq!(app.notes(), ["[\"x-sum\"]"]);
 }

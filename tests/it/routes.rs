@@ -5,6 +5,7 @@ use http::StatusCode;
 use crate::support::client::End;
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::h2::{empty, request};
+use crate::support::h2_app::H2App;
 use crate::support::pki::Credentials;
 use crate::support::upstream::{OK, Upstream};
 
@@ -197,6 +198,18 @@ fn routes_change_headers_but_not_what_the_gateway_says() {
     assert_eq!(seen.all("x-ssl-client-verify"), ["SUCCESS"]);
     assert_eq!(seen.all("x-forwarded-for"), ["127.0.0.1"]);
     assert_eq!(seen.all("x-forwarded-host"), ["a.example"]);
+}
+
+#[test]
+fn a_route_changes_the_host_that_is_asked_for_in_http2_too() {
+    let app = H2App::answering("hello");
+    let routes =
+        "[[site.route]]\npath_prefix = \"/\"\nrequest_headers_set = [\"Host: app.internal\"]";
+    let gateway = Setup::with_url(&app.url).site_tables(routes).start();
+    assert_eq!(gateway.connect_h2().get("/").status, 200);
+    let head = &app.heads()[0];
+    assert_eq!(head.uri().authority().unwrap(), "app.internal");
+    assert_eq!(head.headers()["x-forwarded-host"], "a.example");
 }
 
 #[test]

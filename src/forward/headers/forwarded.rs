@@ -16,8 +16,8 @@ const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How many headers are set.
-const COUNT: usize = 6;
+/// How many headers are set beside `Host`.
+const COUNT: usize = 5;
 
 /// What the requests of one connection have in common.
 pub struct Forwarded {
@@ -47,8 +47,21 @@ impl Forwarded {
         Self { client, address, host: RefCell::default() }
     }
 
-    /// Sets them all, and `Host`. `authority` is the request's, checked before to hold nothing to be escaped; `more` is
-    /// how many headers will follow.
+    /// Sets `Host`, which a route may change after this. `authority` is the request's, checked before to hold nothing to
+    /// be escaped.
+    ///
+    /// # Errors
+    /// An authority that is no header value.
+    pub(in crate::forward) fn set_host(
+        &self,
+        headers: &mut HeaderMap,
+        authority: &str,
+    ) -> Result<(), header::InvalidHeaderValue> {
+        headers.insert(header::HOST, self.host(authority)?.authority);
+        Ok(())
+    }
+
+    /// Sets all others, of which no route has a say; `more` is how many headers will follow.
     ///
     /// # Errors
     /// An authority that is no header value.
@@ -61,7 +74,6 @@ impl Forwarded {
     ) -> Result<(), header::InvalidHeaderValue> {
         let Host { authority, forwarded } = self.host(authority)?;
         headers.reserve(COUNT + more);
-        headers.insert(header::HOST, authority.clone());
         headers.insert(FOR, self.address.clone());
         headers.insert(HOST, authority);
         headers.insert(REQUEST_ID, HeaderValue::from_bytes(&id.hex())?);

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use hyper::body::Frame;
 
+use crate::support::PATIENCE;
 use crate::support::client::Client;
 use crate::support::gateway::Setup;
 use crate::support::h2::{Body, H2, channel, empty, request};
-use crate::support::upstream::{Talk, Upstream};
+use crate::support::upstream::{OK, Talk, Upstream};
 
 use super::{IMPATIENCE, app};
 
@@ -37,7 +38,7 @@ impl ClientCase {
     }
 }
 
-const CLOSED: &str = "its connection closes at once";
+const CLOSED: &str = "its connection is reset at once";
 const GETS: &str = "GET /fault HTTP/1.1\r\nHost: a.example\r\n\r\n";
 const POSTS: &str = "POST /fault HTTP/1.1\r\nHost: a.example\r\nContent-Length: 10\r\n\r\nhello";
 
@@ -202,4 +203,31 @@ fn each_fault_of_a_client_is_told_to_the_app_and_harms_nobody_else() {
         KEPT.with_borrow_mut(Vec::clear);
         assert_eq!(gateway.connect().get("/well").body, b"ok", "{}", case.name);
     }
+}
+
+/// Whoever closes first keeps the port for a minute, and a client that asks and goes away costs one each time.
+#[test]
+fn only_an_exchange_that_is_given_up_ends_with_a_reset() {
+    let (told, ends) = std::sync::mpsc::channel();
+    let app = Upstream::scripted(move |talk| {
+        while let Ok(Some(request)) = talk.request() {
+            if request.first_line.contains("/well") {
+                talk.say(OK);
+                continue;
+            }
+            told.send(talk.some().map_err(|error| error.kind())).unwrap();
+            return;
+        }
+        // A request that never came: the end of the connection, or a reset.
+        told.send(talk.some().map_err(|error| error.kind())).unwrap();
+    });
+    let gateway = Setup::new(&app).start();
+    let mut client = gateway.connect_h2();
+    asks_and_resets(&mut client, &app, empty());
+    // The reset goes out with what follows.
+    assert_eq!(client.get("/well").status, 200);
+    let end = ends.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset));
+    // That of the second request is closed once it has been unused for long enough.
+    assert_eq!(ends.recv_timeout(PATIENCE).unwrap(), Ok(Vec::new()));
 }

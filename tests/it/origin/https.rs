@@ -4,6 +4,7 @@ use mtls_gateway::pki::{Authority, Issued};
 use rustls::version::{TLS12, TLS13};
 
 use crate::support::gateway::{Gateway, Setup};
+use crate::support::message::SITE;
 use crate::support::tls_front::TlsFront;
 use crate::support::upstream::{OK, Upstream};
 
@@ -188,6 +189,22 @@ fn connections_under_a_ca_that_was_taken_away_are_not_used_any_more() {
         (old.get("/").status(), old_h2.get("/").status, new.get("/").status()),
         (200, 200, 200)
     );
+}
+
+/// As while an app comes back with a certificate of a new CA, which the gateway is told of only then.
+#[test]
+fn a_request_that_waits_is_sent_under_what_is_trusted_by_then() {
+    let (ca, other, app) = (ca(), Authority::root("Other CA").unwrap(), Upstream::answering(OK));
+    let front = TlsFront::new(&app, &issued(&other, &["127.0.0.1"]), None);
+    let tables = "[site.timeouts]\nhold_timeout = \"1m\"";
+    let gateway = setup(&front.url, &ca, "").site_tables(tables).start();
+    let mut client = gateway.connect();
+    client.send(format!("POST / HTTP/1.1\r\nHost: {SITE}\r\nContent-Length: 4\r\n\r\nbody"));
+    front.wait_for_attempts(1);
+    gateway.pki.write("app-ca.crt", other.certificate_pem());
+    gateway.replace("", "");
+    assert_eq!(client.reader.message().unwrap().unwrap().status(), 200);
+    assert_eq!(app.only_request().body, b"body");
 }
 
 #[test]

@@ -100,6 +100,11 @@ impl H2 {
         Self { runtime, sender, driver, local, mark }
     }
 
+    /// Where it connects from.
+    pub fn local(&self) -> std::net::SocketAddr {
+        self.local
+    }
+
     /// Lets the client move until a future is ready, within the tests' patience.
     pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime

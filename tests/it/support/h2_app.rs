@@ -1,6 +1,7 @@
 //! An app that speaks HTTP/2 in clear text, stream by stream as the test says.
 
 use std::future::Future;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -8,7 +9,8 @@ use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, Request, Response};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
 
 use super::PATIENCE;
@@ -31,6 +33,8 @@ struct Seen {
 #[derive(Default)]
 struct State {
     connections: usize,
+    /// How many of them have ended.
+    closed: usize,
     /// The heads of requests, with the connection that each came on.
     heads: Vec<(usize, Request<()>)>,
     notes: Vec<String>,
@@ -45,6 +49,7 @@ pub struct Asked {
     pub respond: SendResponse<Bytes>,
     seen: Arc<Seen>,
     goes: Rc<Notify>,
+    dies: Rc<Notify>,
 }
 
 impl Asked {
@@ -57,6 +62,11 @@ impl Asked {
     /// Says that the connection takes no further requests.
     pub fn go_away(&self) {
         self.goes.notify_one();
+    }
+
+    /// Ends the connection, whatever is under way on it.
+    pub fn die(&self) {
+        self.dies.notify_one();
     }
 
     /// Begins a response.
@@ -105,22 +115,46 @@ impl H2App {
         streams_max: Option<u32>,
         handle: impl Fn(Asked) -> F + Send + 'static,
     ) -> Self {
+        Self::on_tcp(streams_max, false, handle)
+    }
+
+    /// The same, where each connection begins with a line of the PROXY protocol, which is noted.
+    pub fn introduced<F: Future<Output = ()> + 'static>(
+        handle: impl Fn(Asked) -> F + Send + 'static,
+    ) -> Self {
+        Self::on_tcp(None, true, handle)
+    }
+
+    /// The same on a Unix socket.
+    pub fn on_unix_socket<F: Future<Output = ()> + 'static>(
+        path: &Path,
+        handle: impl Fn(Asked) -> F + Send + 'static,
+    ) -> Self {
+        let listener = std::os::unix::net::UnixListener::bind(path).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let seen = Arc::new(Seen::default());
+        let all = Arc::clone(&seen);
+        let background = Background::run(move || async move {
+            let (handle, listener) = (Rc::new(handle), UnixListener::from_std(listener).unwrap());
+            while let Ok((stream, _)) = listener.accept().await {
+                connected(stream, None, false, &all, &handle);
+            }
+        });
+        Self { url: format!("h2c+unix:{}", path.display()), seen, _background: background }
+    }
+
+    fn on_tcp<F: Future<Output = ()> + 'static>(
+        streams_max: Option<u32>,
+        is_introduced: bool,
+        handle: impl Fn(Asked) -> F + Send + 'static,
+    ) -> Self {
         let (listener, port) = listen();
         let seen = Arc::new(Seen::default());
         let all = Arc::clone(&seen);
         let background = Background::run(move || async move {
-            let handle = Rc::new(handle);
-            let listener = TcpListener::from_std(listener).unwrap();
+            let (handle, listener) = (Rc::new(handle), TcpListener::from_std(listener).unwrap());
             while let Ok((stream, _)) = listener.accept().await {
-                let number = {
-                    let mut state = all.state.lock().unwrap();
-                    state.connections += 1;
-                    state.connections - 1
-                };
-                all.news.notify_all();
-                let serving =
-                    serve(stream, streams_max, number, Arc::clone(&all), Rc::clone(&handle));
-                tokio::task::spawn_local(serving);
+                connected(stream, streams_max, is_introduced, &all, &handle);
             }
         });
         Self { url: format!("h2c://127.0.0.1:{port}"), seen, _background: background }
@@ -145,7 +179,22 @@ impl H2App {
     }
 
     pub fn wait_for_note(&self, text: &str) {
-        self.wait(|state| state.notes.iter().any(|note| note == text));
+        self.wait_for_notes(text, 1);
+    }
+
+    /// Waits until this was noted so often.
+    pub fn wait_for_notes(&self, text: &str, count: usize) {
+        self.wait(|state| state.notes.iter().filter(|note| *note == text).count() >= count);
+    }
+
+    /// Waits until so many connections have ended.
+    pub fn wait_until_closed(&self, count: usize) {
+        self.wait(|state| state.closed >= count);
+    }
+
+    /// What was noted so far.
+    pub fn notes(&self) -> Vec<String> {
+        self.seen.state.lock().unwrap().notes.clone()
     }
 
     fn wait(&self, enough: impl Fn(&State) -> bool) {
@@ -156,8 +205,45 @@ impl H2App {
     }
 }
 
+fn connected<F: Future<Output = ()> + 'static>(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    streams_max: Option<u32>,
+    is_introduced: bool,
+    seen: &Arc<Seen>,
+    handle: &Rc<impl Fn(Asked) -> F + 'static>,
+) {
+    let number = {
+        let mut state = seen.state.lock().unwrap();
+        state.connections += 1;
+        state.connections - 1
+    };
+    seen.news.notify_all();
+    let (seen, handle) = (Arc::clone(seen), Rc::clone(handle));
+    tokio::task::spawn_local(async move {
+        if is_introduced {
+            let line = line(&mut stream).await;
+            seen.state.lock().unwrap().notes.push(line);
+        }
+        serve(stream, streams_max, number, Arc::clone(&seen), handle).await;
+        seen.state.lock().unwrap().closed += 1;
+        seen.news.notify_all();
+    });
+}
+
+/// What stands before the end of a line, and nothing of what follows it.
+async fn line(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut line = Vec::new();
+    while let Ok(byte) = stream.read_u8().await {
+        line.push(byte);
+        if byte == b'\n' {
+            break;
+        }
+    }
+    String::from_utf8(line).unwrap()
+}
+
 async fn serve<F: Future<Output = ()> + 'static>(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     streams_max: Option<u32>,
     connection_number: usize,
     seen: Arc<Seen>,
@@ -168,11 +254,12 @@ async fn serve<F: Future<Output = ()> + 'static>(
         builder.max_concurrent_streams(max);
     }
     let Ok(mut connection) = builder.handshake::<_, Bytes>(stream).await else { return };
-    let goes = Rc::new(Notify::new());
+    let (goes, dies) = (Rc::new(Notify::new()), Rc::new(Notify::new()));
     loop {
         let accepted = tokio::select! {
             accepted = connection.accept() => accepted,
             () = goes.notified() => { connection.graceful_shutdown(); continue }
+            () = dies.notified() => return,
         };
         let Some(Ok((request, respond))) = accepted else { return };
         let (head, body) = request.into_parts();
@@ -183,7 +270,7 @@ async fn serve<F: Future<Output = ()> + 'static>(
             state.heads.len() - 1
         };
         seen.news.notify_all();
-        let (seen, goes) = (Arc::clone(&seen), Rc::clone(&goes));
-        tokio::task::spawn_local(handle(Asked { number, head, body, respond, seen, goes }));
+        let (seen, goes, dies) = (Arc::clone(&seen), Rc::clone(&goes), Rc::clone(&dies));
+        tokio::task::spawn_local(handle(Asked { number, head, body, respond, seen, goes, dies }));
     }
 }

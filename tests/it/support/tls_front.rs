@@ -1,7 +1,7 @@
 //! TLS before an app: ends it as the test says, and passes what is inside on to an app that speaks HTTP in clear text.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use mtls_gateway::pki::{Authority, Issued};
 use rustls::crypto::aws_lc_rs;
@@ -12,6 +12,7 @@ use rustls::{HandshakeKind, RootCertStore, ServerConfig, SupportedProtocolVersio
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use super::PATIENCE;
 use super::background::{Background, listen};
 use super::client::VERSIONS;
 use super::pki::Credentials;
@@ -33,6 +34,8 @@ pub struct TlsFront {
     pub url: String,
     pub port: u16,
     shaken: Arc<Mutex<Vec<Shaken>>>,
+    /// Handshakes that have ended, whichever way.
+    attempts: Arc<(Mutex<usize>, Condvar)>,
     _background: Background,
 }
 
@@ -52,19 +55,31 @@ impl TlsFront {
         let acceptor = TlsAcceptor::from(Arc::new(config(server, client_ca, versions)));
         let shaken = Arc::new(Mutex::new(Vec::new()));
         let (listener, port) = listen();
-        let seen = Arc::clone(&shaken);
+        let attempts = Arc::<(Mutex<usize>, Condvar)>::default();
+        let (seen, ended) = (Arc::clone(&shaken), Arc::clone(&attempts));
         let background = Background::run(move || async move {
             let listener = TcpListener::from_std(listener).unwrap();
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(pass(stream, behind, acceptor.clone(), Arc::clone(&seen)));
+                let (seen, ended) = (Arc::clone(&seen), Arc::clone(&ended));
+                tokio::spawn(pass(stream, behind, acceptor.clone(), seen, ended));
             }
         });
-        Self { url: format!("https://127.0.0.1:{port}"), port, shaken, _background: background }
+        let url = format!("https://127.0.0.1:{port}");
+        Self { url, port, shaken, attempts, _background: background }
     }
 
     /// The handshakes so far that came to their end.
     pub fn shaken(&self) -> Vec<Shaken> {
         self.shaken.lock().unwrap().clone()
+    }
+
+    /// Waits until so many handshakes have ended, whichever way.
+    pub fn wait_for_attempts(&self, count: usize) {
+        let (attempts, news) = &*self.attempts;
+        let attempts = attempts.lock().unwrap();
+        let (_attempts, waited) =
+            news.wait_timeout_while(attempts, PATIENCE, |attempts| *attempts < count).unwrap();
+        assert!(!waited.timed_out(), "the app waited in vain");
     }
 }
 
@@ -73,8 +88,12 @@ async fn pass(
     behind: SocketAddr,
     acceptor: TlsAcceptor,
     seen: Arc<Mutex<Vec<Shaken>>>,
+    ended: Arc<(Mutex<usize>, Condvar)>,
 ) {
-    let Ok(mut stream) = acceptor.accept(stream).await else { return };
+    let shaken = acceptor.accept(stream).await;
+    *ended.0.lock().unwrap() += 1;
+    ended.1.notify_all();
+    let Ok(mut stream) = shaken else { return };
     let (_, tls) = stream.get_ref();
     seen.lock().unwrap().push(Shaken {
         server_name: tls.server_name().map(str::to_owned),
