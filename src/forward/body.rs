@@ -194,8 +194,8 @@ impl Body for RequestBody {
     }
 }
 
-/// Takes from trailers what is of one hop, and what says where a message ends and whom it is for. In HTTP/2 the former would
-/// break the whole message (RFC 9113 section 8.2.2).
+/// Takes from trailers what is of one hop, and what says where a message ends and whom it is for. In HTTP/2 the former
+/// would break the whole message (RFC 9113 section 8.2.2).
 fn strip_framing(trailers: &mut HeaderMap) {
     const FRAMING: [HeaderName; 3] = [header::CONTENT_LENGTH, header::HOST, header::TRAILER];
     hop_by_hop::strip(trailers);

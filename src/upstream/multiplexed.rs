@@ -33,8 +33,8 @@ const STREAMS_MAX: usize = 100;
 const STREAM_WINDOW: u32 = 64 * 1024;
 
 /// The same of all responses of a connection. It never comes to that, as each stream has a window of its own; were this
-/// one smaller than all of those together, a few clients that read nothing would hold up the responses of all others that
-/// share the connection. The library also allows small frames, which take more memory than they count for, by this: up
+/// one smaller than all of those together, a few clients that read nothing would hold up the responses of all others
+/// that share the connection. The library also allows small frames, which take more memory than they count for, by this: up
 /// to half of it. As many streams as may be can lie full of messages of a dozen bytes.
 const CONNECTION_WINDOW: u32 = 256 * 1024 * 1024;
 

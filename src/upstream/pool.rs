@@ -52,8 +52,8 @@ impl Slot {
     }
 }
 
-/// One connection is being opened that many requests may share: the others of which it says the same wait for it instead
-/// of opening their own.
+/// One connection is being opened that many requests may share: the others of which it says the same wait for it
+/// instead of opening their own.
 pub(super) struct Opening(Rc<Open>, Option<Rc<[u8]>>);
 
 impl Drop for Opening {
@@ -123,8 +123,8 @@ impl<B> Pool<B> {
         self.shared.borrow_mut().drain(..).for_each(|(shared, _)| shared.distrust());
     }
 
-    /// Closes unused connections that are shared while more are kept than may be, the one first that has been unused for
-    /// longest.
+    /// Closes unused connections that are shared while more are kept than may be, first the one that has been unused
+    /// for longest.
     fn thin_out(&self, idle_max: usize) {
         let mut shared = self.shared.borrow_mut();
         // Nearly always there are fewer, in use or not.
