@@ -131,6 +131,34 @@ fn a_refused_client_that_asks_nothing_is_closed() {
     H2::connect(&gateway.caller().presenting_nothing()).end();
 }
 
+/// Nobody knows who they are, so all of them together hold no more places than handshakes may, and keep nobody out.
+#[test]
+fn refused_clients_that_ask_nothing_make_way() {
+    let app = Upstream::answering(OK);
+    let tables = "[site.client]\nrefused = \"answer\"\n[site.timeouts]\nheader_timeout = \"10m\"\n";
+    let limits = "[limits]\nhandshakes_max = 2\n";
+    let gateway = Setup::new(&app).site_tables(tables).process_tables(limits).start();
+    let idle: Vec<_> = (0..4)
+        .map(|_| {
+            let client = gateway.caller().presenting_nothing().connect();
+            client.events("refusal", 1);
+            client
+        })
+        .collect();
+    let mut idle = idle.into_iter();
+    for mut oldest in idle.by_ref().take(2) {
+        oldest.end();
+    }
+    // Whoever asks in time is answered, and whoever is let in holds none of these places.
+    let mut let_in: Vec<_> = (0..2).map(|_| gateway.connect()).collect();
+    for client in &mut let_in {
+        assert_eq!(client.get("/").status(), 200);
+    }
+    let mut last = gateway.caller().presenting_nothing().connect();
+    assert_eq!(last.get("/").status(), 403);
+    assert_eq!(let_in[0].get("/").status(), 200);
+}
+
 /// No alert, in either version, whatever the client is refused for.
 #[test]
 fn a_dropped_client_sees_no_alert() {

@@ -257,3 +257,25 @@ fn a_client_that_says_of_each_frame_that_it_has_come_floods_nothing() {
     }
     assert_eq!(counted(&gateway, "window_update"), 0);
 }
+
+/// What is on its way when a request is refused comes all the same, and is nobody's fault.
+#[test]
+fn uploads_that_are_refused_while_they_are_sent_flood_nothing() {
+    let app = Upstream::answering(OK);
+    let gateway = gateway(&app);
+    let mut client = Frames::connect(&gateway.caller());
+    // A host of no site of this connection: refused by its head alone.
+    let mut fields = request("POST", "/");
+    fields[2].1 = "b.example";
+    for number in 0..100 {
+        client.send(frame(HEADERS, END_HEADERS, stream(number), &head(&fields)));
+        client.send(frame(DATA, 0, stream(number), b"some"));
+    }
+    assert_eq!(client.outcome(stream(0)), Outcome::Status(421));
+    client.until(|frame| frame.kind == HEADERS && frame.stream == stream(99)).unwrap();
+    for number in 0..100 {
+        client.send(frame(DATA, 0, stream(number), b"more").repeat(3));
+    }
+    client.send(get(stream(100)));
+    assert_eq!(client.outcome(stream(100)), Outcome::Status(200));
+}

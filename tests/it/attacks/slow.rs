@@ -263,3 +263,28 @@ fn a_tls_record_that_drips_has_no_longer_than_another() {
     writer.join().unwrap();
     assert_eq!(app.connections(), 0);
 }
+
+/// What the gateway has to say to it in between is no sign that it reads.
+#[test]
+fn who_reads_nothing_and_pings_is_cut_off() {
+    let app = Upstream::scripted(|talk| {
+        talk.request().unwrap();
+        talk.stop_recording();
+        talk.say("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+        talk.push(100_000_000, PATIENCE);
+    });
+    let table = "[site.timeouts]\nbody_idle_timeout = \"1s\"\n";
+    let gateway = Setup::new(&app).site_tables(table).start();
+    let mut client = Frames::connect(&gateway.caller());
+    // Windows that nothing fills, so that the socket is what is full.
+    let window = 0x7fff_ffff_u32.to_be_bytes();
+    let settings = frames::frame(frames::SETTINGS, 0, 0, &[&[0, 4], window.as_slice()].concat());
+    let update = frames::frame(WINDOW_UPDATE, 0, 0, &0x7000_0000_u32.to_be_bytes());
+    client.send([settings, update, frames::get(1)].concat());
+    app.wait_until_closed(1);
+    let start = Instant::now();
+    while client.try_send(frames::frame(frames::PING, 0, 0, b"01234567")) {
+        assert!(start.elapsed() < PATIENCE, "it goes on for as long as it pings");
+        pass(Duration::from_millis(200));
+    }
+}
