@@ -1,7 +1,9 @@
 //! Floods of HTTP/2 frames that cost work and bring no request further. The HTTP library ends some by itself (resets,
 //! CONTINUATION, empty DATA) and takes any number of others: SETTINGS, PING, PRIORITY, WINDOW_UPDATE, what it does not
-//! know, and resets of requests that are under way. This counts them below the library, where every byte passes, at the
-//! cost of a few comparisons a frame: no allocation, and no look at the clock until a second's worth has come.
+//! know, and resets of requests that are under way. Those that it is made to send it would count as long as the
+//! connection lives, whatever the client does in between. This counts all of them below the library, where every byte
+//! passes, at the cost of a few comparisons a frame: no allocation, and no look at the clock until a second's worth has
+//! come.
 //!
 //! A connection that sends too many is ended by the library's own GOAWAY, because nobody else knows what it has half
 //! written. What it reads from then on are frames of ours that it takes for a flood of CONTINUATION.
@@ -32,6 +34,11 @@ const END_HEADERS: u8 = 4;
 
 /// The code of a GOAWAY to whoever asks too much (RFC 9113 section 7).
 const ENHANCE_YOUR_CALM: [u8; 4] = [0, 0, 0, 11];
+
+/// Codes of the resets that a client's frames cause (RFC 9113 section 7): a protocol error, a window above its limit, a
+/// frame for a stream that has ended, one of a wrong size, a request above `streams_max`. The others are the gateway's own
+/// doing, such as that the rest of a refused upload is not wanted, or that an app broke off.
+const PROVOKED: [u32; 5] = [1, 3, 5, 6, 7];
 
 /// A request that is reset has cost a connection to the app, or a part of one.
 const RESET_COST: i64 = 10;
@@ -155,6 +162,8 @@ pub(super) struct FrameWatch {
     since: Instant,
     /// The stream whose head goes on in the next frame.
     open_head: Option<u32>,
+    /// What was found in what was written: it ends the connection with the client's next whole frame.
+    provoked: Option<Flood>,
     ending: Option<Ending>,
 }
 
@@ -168,6 +177,7 @@ impl FrameWatch {
             spent: 0,
             since: Instant::now(),
             open_head: None,
+            provoked: None,
             ending: None,
         }
     }
@@ -178,9 +188,8 @@ impl FrameWatch {
         while let Some(frame) = self.read.next(&mut rest) {
             let in_head = matches!(frame.kind, HEADERS | CONTINUATION);
             self.open_head = (in_head && frame.flags & END_HEADERS == 0).then_some(frame.stream);
-            if let Some((flood, cost)) = frame.cost()
-                && self.spend(cost)
-            {
+            let spent = frame.cost().filter(|(_, cost)| self.spend(*cost)).map(|(flood, _)| flood);
+            if let Some(flood) = self.provoked.or(spent) {
                 self.ending = Some(Ending::new(self.open_head));
                 return Some((flood, bytes.len() - rest.len()));
             }
@@ -188,13 +197,22 @@ impl FrameWatch {
         None
     }
 
-    /// Looks at what was written to the client: a response entitles to the frames that go with it. If the library says
-    /// that it has had enough: of what.
+    /// Looks at what was written to the client: a response entitles to the frames that go with it, and a reset that the
+    /// client has caused counts as one of its own. If the library says that it has had enough: of what.
     pub(super) fn wrote(&mut self, bytes: &[u8]) -> Option<Flood> {
         let (mut rest, mut flood) = (bytes, None);
         while let Some(frame) = self.written.next(&mut rest) {
             match frame.kind {
                 DATA | HEADERS => self.spent = (self.spent - RESPONSE_WORTH).max(-self.budget),
+                RST_STREAM => {
+                    // The library writes such a frame in one piece.
+                    let code = bytes[..bytes.len() - rest.len()].last_chunk().copied();
+                    let is_provoked =
+                        code.is_some_and(|code| PROVOKED.contains(&u32::from_be_bytes(code)));
+                    if is_provoked && self.spend(RESET_COST) {
+                        self.provoked = Some(Flood::ProvokedResets);
+                    }
+                }
                 GOAWAY => {
                     let end = bytes.len() - rest.len();
                     let length = usize::try_from(frame.length).unwrap_or(usize::MAX);
@@ -350,6 +368,24 @@ mod tests {
         assert_eq!(says(11, b"news"), Some(Flood::Other));
         assert_eq!(says(0, b""), None);
         assert_eq!(says(1, b"too_many_resets"), None);
+    }
+
+    #[test]
+    fn a_reset_that_the_client_has_caused_counts_as_its_own() {
+        let reset = |code: u32| frame(RST_STREAM, 0, 1, &code.to_be_bytes());
+        let mut watch = after_preface();
+        // An upload that is not wanted, an app that broke off, a response that nobody takes.
+        for code in [0, 2, 8] {
+            assert_eq!(watch.wrote(&reset(code).repeat(1000)), None);
+        }
+        // A frame for a stream that is gone.
+        watch.wrote(&reset(5).repeat(10));
+        let request = frame(HEADERS, END_HEADERS, 3, &[0x82; 9]);
+        assert_eq!(watch.read(&request[..12]), None);
+        watch.wrote(&reset(5));
+        // What has begun to come comes to its end first.
+        let rest = [&request[12..], &request].concat();
+        assert_eq!(watch.read(&rest), Some((Flood::ProvokedResets, request.len() - 12)));
     }
 
     #[test]
