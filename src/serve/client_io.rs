@@ -3,7 +3,7 @@
 //! gateway's JSON in place of the bare answers that hyper gives to what it cannot parse, and it closes so that the last
 //! words arrive.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -95,7 +95,8 @@ impl ClientIo {
 
     /// What sends the frames that HTTP/2 has written.
     pub(super) fn outlet(&self) -> Outlet {
-        Outlet { stream: Rc::clone(&self.stream), activity: Rc::clone(&self.activity) }
+        let (stream, activity) = (Rc::clone(&self.stream), Rc::clone(&self.activity));
+        Outlet { stream, activity, sent: Cell::new(0) }
     }
 
     /// Whether hyper is answering by itself; our answer then takes its place.
@@ -120,6 +121,15 @@ impl ClientIo {
         let mut byte = [MaybeUninit::uninit()];
         let stream = self.stream.borrow();
         SockRef::from(stream.get_ref().0.tcp()).peek(&mut byte).is_ok_and(|count| count > 0)
+    }
+
+    /// The stream has taken what was written, or had to refuse it.
+    fn took(&mut self, has_taken: bool) {
+        self.is_refusing = !has_taken;
+        // What HTTP/2 writes is only gathered; whether the client reads, the outlet sees.
+        if self.is_refusing || !self.activity.is_http2() {
+            self.activity.wrote(self.is_refusing);
+        }
     }
 
     /// Looks at what went out on HTTP/2.
@@ -153,6 +163,8 @@ impl ClientIo {
 pub(super) struct Outlet {
     stream: Rc<RefCell<TlsStream>>,
     activity: Rc<Activity>,
+    /// What the kernel had taken by the last time.
+    sent: Cell<u64>,
 }
 
 impl Outlet {
@@ -160,6 +172,11 @@ impl Outlet {
     pub(super) fn send(&self, cx: &mut Context<'_>) {
         let mut stream = self.stream.borrow_mut();
         let result = Pin::new(&mut *stream).poll_flush(cx);
+        let sent = stream.get_ref().0.sent();
+        if self.sent.replace(sent) != sent {
+            // The client has made room, though perhaps not for all.
+            self.activity.wrote(false);
+        }
         self.activity.wrote(result.is_pending());
         if result.is_ready() {
             self.activity.flushed();
@@ -242,8 +259,7 @@ impl AsyncWrite for ClientIo {
         } else {
             Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, bytes)
         };
-        self.is_refusing = result.is_pending();
-        self.activity.wrote(self.is_refusing);
+        self.took(result.is_ready());
         if let Poll::Ready(Ok(count)) = result {
             self.wrote(&bytes[..count]);
         }
@@ -265,8 +281,7 @@ impl AsyncWrite for ClientIo {
         } else {
             Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices)
         };
-        self.is_refusing = result.is_pending();
-        self.activity.wrote(self.is_refusing);
+        self.took(result.is_ready());
         if let Poll::Ready(Ok(mut left)) = result {
             for slice in slices {
                 let part = left.min(slice.len());

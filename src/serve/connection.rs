@@ -56,7 +56,6 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, arrival: Ar
         () = handshake.makes_way() => None,
         () = makes_way(handshake_here.as_ref()) => None,
     };
-    drop((handshake, handshake_here));
     let refused = match verified {
         None => {
             let sentence = "was the oldest of too many handshakes, and did not end";
@@ -80,9 +79,15 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, arrival: Ar
                     let standing =
                         Standing::new(owner, facts, spoken, epoch, generation, of_site, verdict);
                     let (standing, waited) = (standing.turned_away(reason), began.elapsed());
-                    return http::serve(worker, standing, &site, stream, http2, waited).await;
+                    // Nobody knows who it is: it goes on holding a place that makes way, and no other.
+                    return tokio::select! {
+                        () = http::serve(worker, standing, &site, stream, http2, waited) => {}
+                        () = handshake.makes_way() => {}
+                        () = makes_way(handshake_here.as_ref()) => {}
+                    };
                 }
             };
+            drop((handshake, handshake_here));
             let counters = worker.counters.site(&site.name());
             counters.shaken(version, group.as_deref(), is_resumed);
             let shaken = began.elapsed();
@@ -116,6 +121,7 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, arrival: Ar
             Refused { refusal: Refusal::new(Reason::Timeout, sentence), stream: None, words: None }
         }
     };
+    drop((handshake, handshake_here));
     let told = generation.config.log.refusals_per_minute;
     worker.shared.refusals.report(told, tls::unix_now(), facts, refused.refusal, false);
     match (refused.stream, refused.words) {

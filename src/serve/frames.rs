@@ -1,7 +1,9 @@
 //! Floods of HTTP/2 frames that cost work and bring no request further. The HTTP library ends some by itself (resets,
 //! CONTINUATION, empty DATA) and takes any number of others: SETTINGS, PING, PRIORITY, WINDOW_UPDATE, what it does not
-//! know, and resets of requests that are under way. This counts them below the library, where every byte passes, at the
-//! cost of a few comparisons a frame: no allocation, and no look at the clock until a second's worth has come.
+//! know, and resets of requests that are under way. Those that it is made to send it would count as long as the
+//! connection lives, whatever the client does in between. This counts all of them below the library, where every byte
+//! passes, at the cost of a few comparisons a frame: no allocation, and no look at the clock until a second's worth has
+//! come.
 //!
 //! A connection that sends too many is ended by the library's own GOAWAY, because nobody else knows what it has half
 //! written. What it reads from then on are frames of ours that it takes for a flood of CONTINUATION.
@@ -32,6 +34,11 @@ const END_HEADERS: u8 = 4;
 
 /// The code of a GOAWAY to whoever asks too much (RFC 9113 section 7).
 const ENHANCE_YOUR_CALM: [u8; 4] = [0, 0, 0, 11];
+
+/// Codes of the resets that a client's frames cause (RFC 9113 section 7): a protocol error, a window above its limit, a
+/// frame for a stream that has ended, one of a wrong size, a request above `streams_max`. The others are the gateway's own
+/// doing, such as that the rest of a refused upload is not wanted, or that an app broke off.
+const PROVOKED: [u32; 5] = [1, 3, 5, 6, 7];
 
 /// A request that is reset has cost a connection to the app, or a part of one.
 const RESET_COST: i64 = 10;
@@ -155,6 +162,8 @@ pub(super) struct FrameWatch {
     since: Instant,
     /// The stream whose head goes on in the next frame.
     open_head: Option<u32>,
+    /// What was found in what was written: it ends the connection with the client's next whole frame.
+    provoked: Option<Flood>,
     ending: Option<Ending>,
 }
 
@@ -168,6 +177,7 @@ impl FrameWatch {
             spent: 0,
             since: Instant::now(),
             open_head: None,
+            provoked: None,
             ending: None,
         }
     }
@@ -178,9 +188,8 @@ impl FrameWatch {
         while let Some(frame) = self.read.next(&mut rest) {
             let in_head = matches!(frame.kind, HEADERS | CONTINUATION);
             self.open_head = (in_head && frame.flags & END_HEADERS == 0).then_some(frame.stream);
-            if let Some((flood, cost)) = frame.cost()
-                && self.spend(cost)
-            {
+            let spent = frame.cost().filter(|(_, cost)| self.spend(*cost)).map(|(flood, _)| flood);
+            if let Some(flood) = self.provoked.or(spent) {
                 self.ending = Some(Ending::new(self.open_head));
                 return Some((flood, bytes.len() - rest.len()));
             }
@@ -188,13 +197,22 @@ impl FrameWatch {
         None
     }
 
-    /// Looks at what was written to the client: a response entitles to the frames that go with it. If the library says
-    /// that it has had enough: of what.
+    /// Looks at what was written to the client: a response entitles to the frames that go with it, and a reset that the
+    /// client has caused counts as one of its own. If the library says that it has had enough: of what.
     pub(super) fn wrote(&mut self, bytes: &[u8]) -> Option<Flood> {
         let (mut rest, mut flood) = (bytes, None);
         while let Some(frame) = self.written.next(&mut rest) {
             match frame.kind {
                 DATA | HEADERS => self.spent = (self.spent - RESPONSE_WORTH).max(-self.budget),
+                RST_STREAM => {
+                    // The library writes such a frame in one piece.
+                    let code = bytes[..bytes.len() - rest.len()].last_chunk().copied();
+                    let is_provoked =
+                        code.is_some_and(|code| PROVOKED.contains(&u32::from_be_bytes(code)));
+                    if is_provoked && self.spend(RESET_COST) {
+                        self.provoked = Some(Flood::ProvokedResets);
+                    }
+                }
                 GOAWAY => {
                     let end = bytes.len() - rest.len();
                     let length = usize::try_from(frame.length).unwrap_or(usize::MAX);
@@ -256,145 +274,4 @@ impl Ending {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const BUDGET: u32 = 100;
-
-    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-        let mut bytes = Frame::written(kind, stream).to_vec();
-        bytes[1..3].copy_from_slice(&u16::try_from(payload.len()).unwrap().to_be_bytes());
-        bytes[4] = flags;
-        bytes.extend_from_slice(payload);
-        bytes
-    }
-
-    fn ping() -> Vec<u8> {
-        frame(PING, 0, 0, &[7; 8])
-    }
-
-    /// A moment since which no second passes, however long a test takes.
-    fn never() -> Instant {
-        Instant::now() + 1000 * SPAN
-    }
-
-    fn after_preface() -> FrameWatch {
-        let mut watch = FrameWatch::new(BUDGET);
-        watch.since = never();
-        assert_eq!(watch.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), None);
-        watch
-    }
-
-    #[test]
-    fn the_frame_above_the_budget_is_the_last_that_passes() {
-        let mut watch = after_preface();
-        assert_eq!(watch.read(&ping().repeat(99)), None);
-        let after = [ping().repeat(2), frame(DATA, 0, 1, b"x")].concat();
-        assert_eq!(watch.read(&after), Some((Flood::Ping, 2 * ping().len())));
-    }
-
-    #[test]
-    fn a_request_and_its_body_cost_nothing() {
-        let mut watch = after_preface();
-        let request = [
-            frame(HEADERS, END_HEADERS, 1, &[0x82; 9]),
-            frame(DATA, 0, 1, &[0; 1000]),
-            frame(DATA, END_STREAM, 1, b""),
-        ];
-        assert_eq!(watch.read(&request.concat().repeat(1000)), None);
-        assert_eq!(watch.read(&ping().repeat(100)), None);
-    }
-
-    #[test]
-    fn each_kind_is_called_by_its_name() {
-        for (kind, flood, cost) in [
-            (DATA, Flood::EmptyData, 1),
-            (PRIORITY, Flood::Priority, 1),
-            (RST_STREAM, Flood::Resets, 10),
-            (SETTINGS, Flood::Settings, 1),
-            (PING, Flood::Ping, 1),
-            (WINDOW_UPDATE, Flood::WindowUpdate, 1),
-            (CONTINUATION, Flood::Continuation, 1),
-            (7, Flood::Other, 1),
-            (0xbb, Flood::Other, 1),
-        ] {
-            let bytes = frame(kind, 0, 1, b"").repeat(200);
-            let passed = HEAD * (100 / cost + 1);
-            assert_eq!(after_preface().read(&bytes), Some((flood, passed)), "{kind}");
-        }
-    }
-
-    #[test]
-    fn whoever_takes_responses_may_say_so() {
-        let mut watch = after_preface();
-        let update = frame(WINDOW_UPDATE, 0, 0, &[0, 0, 1, 0]);
-        for _ in 0..1000 {
-            watch.wrote(&frame(DATA, 0, 1, b"some"));
-            assert_eq!(watch.read(&update.repeat(4)), None);
-        }
-        // What was taken long ago does not pay for any number.
-        watch.wrote(&frame(DATA, 0, 1, b"some").repeat(10_000));
-        assert_eq!(watch.read(&update.repeat(200)), None);
-        assert!(watch.read(&update).is_some());
-    }
-
-    #[test]
-    fn what_the_library_ends_is_known_by_its_own_word() {
-        let says = |code: u8, why: &[u8]| {
-            let payload = [&[0, 0, 0, 9, 0, 0, 0, code], why].concat();
-            after_preface().wrote(&[ping(), frame(GOAWAY, 0, 0, &payload)].concat())
-        };
-        assert_eq!(says(11, b"too_many_internal_resets"), Some(Flood::ProvokedResets));
-        assert_eq!(says(11, b"news"), Some(Flood::Other));
-        assert_eq!(says(0, b""), None);
-        assert_eq!(says(1, b"too_many_resets"), None);
-    }
-
-    #[test]
-    fn a_second_brings_a_new_budget() {
-        let mut watch = after_preface();
-        for _ in 0..20 {
-            assert_eq!(watch.read(&ping().repeat(100)), None);
-            watch.since = Instant::now().checked_sub(SPAN).unwrap();
-            assert_eq!(watch.read(&ping()), None);
-            watch.since = never();
-            assert_eq!(watch.read(&ping().repeat(99)), None);
-            assert!(watch.spend(1), "the budget is spent");
-            watch.spent = 0;
-        }
-    }
-
-    #[test]
-    fn the_end_goes_on_where_the_client_was() {
-        let mut watch = after_preface();
-        let head = [frame(HEADERS, 0, 5, b""), frame(CONTINUATION, 0, 5, b"").repeat(200)].concat();
-        assert!(watch.read(&head).is_some());
-        let mut space = [0; HEAD];
-        watch.ending().unwrap().fill(&mut ReadBuf::new(&mut space));
-        assert_eq!(space, Frame::written(CONTINUATION, 5));
-    }
-
-    proptest! {
-        #[test]
-        fn it_does_not_matter_how_frames_are_cut(
-            frames in prop::collection::vec((0..12_u8, 0..8_u8, 0..4_u32, 0..40_usize), 0..120),
-            cuts in prop::collection::vec(1..60_usize, 1..40),
-        ) {
-            let frames = frames.into_iter().map(|(kind, flags, stream, length)| {
-                frame(kind, flags, stream, &vec![0; length])
-            });
-            let bytes = frames.collect::<Vec<_>>().concat();
-            let whole = after_preface().read(&bytes);
-            let (mut watch, mut at, mut found) = (after_preface(), 0, None);
-            let mut cuts = cuts.iter().cycle();
-            while at < bytes.len() && found.is_none() {
-                let piece = &bytes[at..(at + cuts.next().unwrap()).min(bytes.len())];
-                found = watch.read(piece).map(|(flood, passed)| (flood, at + passed));
-                at += piece.len();
-            }
-            prop_assert_eq!(found, whole);
-        }
-    }
-}
+mod tests;

@@ -261,7 +261,11 @@ async fn drive(
                 }
                 _ => None,
             };
-            let ends = [deadline, trust, untrusted, rest].into_iter().flatten();
+            // Time to begin to ask, to ask, and to take the answer: without a window for it, no other wait would end.
+            let refused = standing
+                .is_turned_away()
+                .then(|| (began + 2 * timeouts.header_timeout, Expiry::Untrusted));
+            let ends = [deadline, trust, untrusted, rest, refused].into_iter().flatten();
             let Some((at, expiry)) = ends.min_by_key(|(at, _)| *at) else {
                 return Poll::Pending;
             };

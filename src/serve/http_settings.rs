@@ -43,11 +43,11 @@ pub(super) fn http2(limits: &config::SiteLimits) -> http2::Builder<LocalExecutor
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
-        // Resets that a client or we ourselves cause before h2 ends the connection (CVE-2023-44487 and
-        // CVE-2025-8671). The latter are counted as long as the connection lives, refused streams among them; each of
-        // the others has cost a connection to the app.
+        // Requests that a client resets before they are taken up (CVE-2023-44487). Those that it makes us reset
+        // (CVE-2025-8671) the library would count as long as the connection lives, though some are nobody's fault, such
+        // as what still comes of uploads that were refused: `FrameWatch` counts them, by the second.
         .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(64);
+        .max_local_error_reset_streams(None);
     builder
 }
 

@@ -14,17 +14,32 @@ pub struct ClientStream {
     tcp: TcpStream,
     /// What is written and not sent, during a handshake whose alerts are kept back.
     held: Option<Vec<u8>>,
+    /// How many bytes the kernel has taken.
+    sent: u64,
 }
 
 impl ClientStream {
     /// For a handshake whose alerts are sent, or kept back.
     pub(super) fn new(tcp: TcpStream, keeps_alerts: bool) -> Self {
-        Self { tcp, held: keeps_alerts.then(Vec::new) }
+        Self { tcp, held: keeps_alerts.then(Vec::new), sent: 0 }
     }
 
     /// Keeps nothing back any more: the handshake is over, and all of it is sent.
     pub(super) fn pass(&mut self) {
         self.held = None;
+    }
+
+    /// How many bytes the kernel has taken: while that grows, somebody reads.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Counts what the kernel has taken.
+    fn count(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(count)) = written {
+            self.sent += count as u64;
+        }
+        written
     }
 
     /// The socket itself.
@@ -63,7 +78,8 @@ impl AsyncWrite for ClientStream {
             held.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut self.tcp).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.tcp).poll_write(cx, bytes);
+        self.count(written)
     }
 
     fn poll_write_vectored(
@@ -76,7 +92,8 @@ impl AsyncWrite for ClientStream {
             slices.iter().for_each(|slice| held.extend_from_slice(slice));
             return Poll::Ready(Ok(held.len() - before));
         }
-        Pin::new(&mut self.tcp).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.tcp).poll_write_vectored(cx, slices);
+        self.count(written)
     }
 
     fn is_write_vectored(&self) -> bool {

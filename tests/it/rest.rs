@@ -1,6 +1,7 @@
 //! A connection of HTTP/1.1 that is quiet for a while gives up its buffers; its client notices nothing, whatever comes
 //! next.
 
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -76,6 +77,29 @@ fn a_connection_that_rests_is_closed_when_it_is_not_trusted_any_more() {
     gateway.replace("", "");
     assert_eq!(client.end(), End::Clean);
     assert_eq!(event.wait("refusal").field("live"), "true");
+}
+
+/// The error comes once: whoever swallows it has a connection that nobody can use any more, and that stays.
+#[test]
+fn a_connection_that_breaks_while_it_rests_is_closed_at_once() {
+    let app = Upstream::answering(OK);
+    let gateway = Gateway::before(&app);
+    // A record that nobody can decrypt, and what is none.
+    for broken in
+        [[23, 3, 3, 0, 32].as_slice().iter().copied().chain([0; 32]).collect(), vec![0xff; 64]]
+    {
+        let mut client = gateway.connect();
+        assert_eq!(client.get("/").body, b"ok");
+        rest();
+        let mut tcp = client.tcp();
+        tcp.write_all(&broken).unwrap();
+        let mut last_words = Vec::new();
+        match tcp.read_to_end(&mut last_words) {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
+        assert!(!last_words.is_empty(), "there is an alert for it");
+    }
 }
 
 #[test]

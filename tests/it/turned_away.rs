@@ -12,6 +12,7 @@ use rustls::client::Resumption;
 use crate::support::PATIENCE;
 use crate::support::client::{Connector, End, VERSIONS, reason_in};
 use crate::support::events;
+use crate::support::frames::{self, Frames};
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::h2::{H2, empty, request};
 use crate::support::pki::Credentials;
@@ -129,6 +130,52 @@ fn a_refused_client_that_asks_nothing_is_closed() {
     let gateway = Setup::new(&app).site_tables(tables).start();
     assert_eq!(gateway.caller().presenting_nothing().connect().end(), End::Clean);
     H2::connect(&gateway.caller().presenting_nothing()).end();
+}
+
+/// However it does not take its answer, it has no longer than another.
+#[test]
+fn a_refused_client_that_takes_no_answer_is_closed() {
+    let app = Upstream::answering(OK);
+    let tables = "[site.client]\nrefused = \"answer\"\n[site.timeouts]\nheader_timeout = \"1s\"\n\
+                  body_idle_timeout = \"1s\"\n";
+    let gateway = Setup::new(&app).site_tables(tables).start();
+    let mut client = Frames::connect(&gateway.caller().presenting_nothing());
+    // No window for any response, and a body that never ends.
+    let no_window = frames::frame(frames::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let fields = frames::head(&frames::request("POST", "/"));
+    let post = |stream| frames::frame(frames::HEADERS, frames::END_HEADERS, stream, &fields);
+    client.send([no_window, post(1), post(3)].concat());
+    let end = client.until(|_| false).unwrap_err();
+    assert_ne!(end.kind(), std::io::ErrorKind::WouldBlock, "it is still open");
+    assert!(app.requests().is_empty());
+}
+
+/// Nobody knows who they are, so all of them together hold no more places than handshakes may, and keep nobody out.
+#[test]
+fn refused_clients_that_ask_nothing_make_way() {
+    let app = Upstream::answering(OK);
+    let tables = "[site.client]\nrefused = \"answer\"\n[site.timeouts]\nheader_timeout = \"10m\"\n";
+    let limits = "[limits]\nhandshakes_max = 2\n";
+    let gateway = Setup::new(&app).site_tables(tables).process_tables(limits).start();
+    let idle: Vec<_> = (0..4)
+        .map(|_| {
+            let client = gateway.caller().presenting_nothing().connect();
+            client.events("refusal", 1);
+            client
+        })
+        .collect();
+    let mut idle = idle.into_iter();
+    for mut oldest in idle.by_ref().take(2) {
+        oldest.end();
+    }
+    // Whoever asks in time is answered, and whoever is let in holds none of these places.
+    let mut let_in: Vec<_> = (0..2).map(|_| gateway.connect()).collect();
+    for client in &mut let_in {
+        assert_eq!(client.get("/").status(), 200);
+    }
+    let mut last = gateway.caller().presenting_nothing().connect();
+    assert_eq!(last.get("/").status(), 403);
+    assert_eq!(let_in[0].get("/").status(), 200);
 }
 
 /// No alert, in either version, whatever the client is refused for.

@@ -265,3 +265,45 @@ fn a_tls_record_that_drips_has_no_longer_than_another() {
     writer.join().unwrap();
     assert_eq!(app.connections(), 0);
 }
+
+/// What the gateway has to say to it in between is no sign that it reads.
+#[test]
+fn who_reads_nothing_and_pings_is_cut_off() {
+    let app = Upstream::answering(OK);
+    let table = "[site.limits]\ncontrol_frames_per_second = 1000000\n\
+                 [site.timeouts]\nbody_idle_timeout = \"2s\"\n";
+    let gateway = Setup::new(&app).site_tables(table).start();
+    let mut client = Frames::connect(&gateway.caller());
+    socket2::SockRef::from(client.client.tcp()).set_recv_buffer_size(4096).unwrap();
+    let (reader, writer) = (client.client.local.port(), gateway.address.port());
+    let unread = || unread_by(reader, writer);
+    let ping = frames::frame(frames::PING, 0, 0, b"01234567");
+    // Many answers while the kernel takes them, then few: what the gateway gathers has room for more than a thousand.
+    let (mut most, mut grew, mut is_full) = (0, Instant::now(), false);
+    while client.try_send(ping.repeat(if is_full { 1 } else { 1000 })) {
+        let sent = Instant::now();
+        while unread() <= most
+            && sent.elapsed() < Duration::from_millis(if most > 0 { 500 } else { 5 })
+        {
+            pass(Duration::from_millis(5));
+        }
+        is_full = most > 0 && unread() <= most;
+        if !is_full {
+            (most, grew) = (unread(), Instant::now());
+        }
+        assert!(grew.elapsed() < PATIENCE, "it goes on for as long as it pings");
+    }
+}
+
+/// How many bytes the kernel keeps that one port of this machine has sent to another, which has not taken them.
+fn unread_by(reader: u16, writer: u16) -> u64 {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let (writer, reader) = (format!(":{writer:04X}"), format!(":{reader:04X}"));
+    let line = table.lines().find(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        fields.next().is_some_and(|local| local.ends_with(&writer))
+            && fields.next().is_some_and(|remote| remote.ends_with(&reader))
+    });
+    let queues = line.and_then(|line| line.split_whitespace().nth(4));
+    queues.map_or(0, |queues| u64::from_str_radix(queues.split(':').next().unwrap(), 16).unwrap())
+}
