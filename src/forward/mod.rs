@@ -4,6 +4,8 @@
 mod body;
 mod caller;
 mod deadlines;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod grpc;
 mod headers;
 mod outgoing;

@@ -11,6 +11,7 @@ mod certificate;
 mod configuration;
 mod der;
 mod frames;
+mod headers;
 mod list;
 mod names;
 mod path;
@@ -33,7 +34,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     // A certificate, from its first byte.
     Target { name: "certificate", run: certificate::run, seeds: seeds::certificates },
     // A certificate that can always be read, with names made of the input.
@@ -50,6 +51,8 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "proxy_protocol", run: proxy_protocol::run, seeds: seeds::proxy_headers },
     // What comes in from outside before anything else is known of it: a ClientHello, a file.
     Target { name: "wire", run: wire::run, seeds: seeds::wire },
+    // The headers of a request, line by line.
+    Target { name: "headers", run: headers::run, seeds: seeds::headers },
     // What a client of HTTP/2 sends, in pieces.
     Target { name: "frames", run: frames::run, seeds: seeds::frames },
 ];

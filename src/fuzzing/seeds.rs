@@ -271,6 +271,18 @@ pub(super) fn wire() -> Vec<Vec<u8>> {
 }
 
 /// Paths that servers read in different ways, and some that they do not.
+pub(super) fn headers() -> Vec<Vec<u8>> {
+    let lines = [
+        "host: a.example\nx-ssl-client-verify: SUCCESS\nX_SSL_Client_S_DN: CN=a\naccept: */*",
+        "connection: close, x-api-key\nconnection: Keep-Alive\nx-api-key: 1\nkeep-alive: 5",
+        "content_length: 5\ncontent-length: 5\ntransfer.encoding: chunked\nte: trailers",
+        "x-forwarded-for: 192.0.2.1\nx.forwarded.for: 192.0.2.2\nforwarded: for=1\nproxy: http://a",
+        "x-forwarded-custom: 1\nx-client-version: 2\nremote~user: a\nremote-user: a\nremote-users: a",
+        "upgrade: h2c\nhttp2-settings: AAMAAABk\nconnection: upgrade, http2-settings\ncookie: a\ncookie: b",
+    ];
+    lines.map(|lines| lines.as_bytes().to_vec()).to_vec()
+}
+
 pub(super) fn paths() -> Vec<Vec<u8>> {
     let paths = [
         "",

@@ -103,6 +103,21 @@ fn no_damaged_pattern_breaks_a_promise() {
 }
 
 #[test]
+fn no_damaged_path_breaks_a_promise() {
+    holds_over_damaged_seeds("path");
+}
+
+#[test]
+fn no_damaged_header_breaks_a_promise() {
+    holds_over_damaged_seeds("headers");
+}
+
+#[test]
+fn no_damaged_frame_breaks_a_promise() {
+    holds_over_damaged_seeds("frames");
+}
+
+#[test]
 fn no_damaged_configuration_breaks_a_promise() {
     holds_over_damaged_seeds("configuration");
 }
