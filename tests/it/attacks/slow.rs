@@ -295,6 +295,29 @@ fn who_reads_nothing_and_pings_is_cut_off() {
     }
 }
 
+#[test]
+fn who_gives_a_response_no_window_holds_neither_it_nor_the_app() {
+    let app = Upstream::scripted(|talk| {
+        talk.request().unwrap();
+        talk.say("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nbegins");
+        talk.wait_for_end();
+    });
+    let table = "[site.timeouts]\nbody_idle_timeout = \"1s\"\n";
+    let gateway = Setup::new(&app).site_tables(table).start();
+    let mut client = Frames::connect(&gateway.caller());
+    let no_window = frames::frame(frames::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let get = |stream| {
+        let flags = frames::END_STREAM | frames::END_HEADERS;
+        frames::frame(frames::HEADERS, flags, stream, &frames::head(&frames::request("GET", "/")))
+    };
+    client.send([no_window, get(1), get(3)].concat());
+    // The exchanges have ended, though the client never took a byte and the app never ended its response.
+    for line in client.client.events("access", 2) {
+        let told = ["status", "outcome", "cause"].map(|field| line.field(field).to_owned());
+        assert_eq!(told, ["200", "aborted", "the client took nothing for 1s"]);
+    }
+}
+
 /// How many bytes the kernel keeps that one port of this machine has sent to another, which has not taken them.
 fn unread_by(reader: u16, writer: u16) -> u64 {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
