@@ -46,8 +46,7 @@ use carrier::is_refused;
 use hold::Hold;
 use known::{Known, Registry};
 
-/// How often one request is sent again because an app has refused it unseen, or closed the kept connection that it went
-/// on; a loop of either would be endless.
+/// How often one request is sent again because an app has refused it unseen: a loop of that would be endless.
 const REFUSED_MAX: usize = 3;
 
 /// How late a response is still counted as late.
@@ -208,6 +207,10 @@ where
                     continue;
                 }
             };
+            if call.now.tls(upstream) != tls {
+                // A reload came while it connected; what that has opened is of no use any more.
+                continue;
+            }
             if !call.now.may_go() {
                 known.put(carrier, call.options);
                 return Err(SendError::recalled(endpoint));

@@ -1,5 +1,8 @@
 //! `https://`: the gateway believes only the app that it means, and proves itself where it is asked.
 
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+
 use mtls_gateway::pki::{Authority, Issued};
 use rustls::version::{TLS12, TLS13};
 
@@ -205,6 +208,38 @@ fn a_request_that_waits_is_sent_under_what_is_trusted_by_then() {
     gateway.replace("", "");
     assert_eq!(client.reader.message().unwrap().unwrap().status(), 200);
     assert_eq!(app.only_request().body, b"body");
+}
+
+#[test]
+fn who_is_trusted_no_more_when_its_connection_is_open_gets_no_request() {
+    let (ca, other, app) = (ca(), Authority::root("Other CA").unwrap(), Upstream::answering(OK));
+    let front = TlsFront::new(&app, &issued(&ca, &["127.0.0.1"]), None);
+    let slow = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gateway = gateway(&format!("https://{}", slow.local_addr().unwrap()), &ca, "");
+    let mut client = gateway.connect();
+    client.send(format!("POST / HTTP/1.1\r\nHost: {SITE}\r\nContent-Length: 4\r\n\r\nbody"));
+    // The gateway waits for the handshake; meanwhile the CA changes.
+    let waiting = slow.accept().unwrap().0;
+    gateway.pki.write("app-ca.crt", other.certificate_pem());
+    gateway.replace("", "");
+    relay(&waiting, front.port);
+    // It went well, under what held when it began; the next does not.
+    thread::spawn(move || relay(&slow.accept().unwrap().0, front.port));
+    assert_eq!(client.reader.message().unwrap().unwrap().status(), 502);
+    assert!(app.requests().is_empty());
+}
+
+/// Passes bytes both ways until either side ends.
+fn relay(near: &TcpStream, port: u16) {
+    let far = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    for (mut from, mut to) in [(near, &far), (&far, near)]
+        .map(|(from, to)| (from.try_clone().unwrap(), to.try_clone().unwrap()))
+    {
+        thread::spawn(move || {
+            _ = std::io::copy(&mut from, &mut to);
+            _ = to.shutdown(Shutdown::Both);
+        });
+    }
 }
 
 #[test]
