@@ -66,8 +66,8 @@ impl<B> Registry<B> {
             if let Some(known) = ways.iter().find(|known| known.tls.as_ref() == tls) {
                 return Rc::clone(known);
             }
-            // What no generation has any more, nobody asks for again.
-            ways.retain(|known| known.tls.as_ref().is_none_or(|tls| Arc::strong_count(tls) > 1));
+            // Of ways that no generation has any more the connections end, and then they are of no use.
+            ways.retain(|known| known.pool.has_connections());
         }
         let known = Rc::new(Known {
             pool: Rc::new(Pool::default()),

@@ -93,6 +93,11 @@ impl<B> Pool<B> {
         self.in_use.get()
     }
 
+    /// Whether there is any connection, in use or not.
+    pub(super) fn has_connections(&self) -> bool {
+        self.open.count.get() > 0
+    }
+
     /// A place for one more connection; `None` where the ceiling is reached.
     pub(super) fn slot(&self, ceiling: Option<usize>) -> Option<Slot> {
         let count = self.open.count.get();
