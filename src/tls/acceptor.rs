@@ -36,7 +36,7 @@ pub struct ClientHello {
 
 /// A handshake that ended well.
 pub struct Established {
-    /// The encrypted stream, where it stays: it is large, and handed on several times.
+    /// The encrypted stream, on the heap: it is large, and handed on several times.
     pub stream: Box<TlsStream>,
     /// Whether the client is let in.
     pub client: Arrived,
