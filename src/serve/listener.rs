@@ -18,6 +18,7 @@ use crate::observe::ConnectionFacts;
 use crate::policy::{Reason, Refusal};
 use crate::tls::unix_now;
 
+use super::accepting_socket::AcceptingSocket;
 use super::complaints::Complaints;
 use super::counts::{Counts, Places};
 use super::inherited::{self, Inherited};
@@ -222,7 +223,9 @@ struct Open {
     /// Its table in the generation that was the last to have it.
     listener: Arc<config::Listener>,
     counts: Arc<Counts>,
-    socket: tokio::net::TcpListener,
+    socket: AcceptingSocket,
+    /// Its own address.
+    local: SocketAddr,
 }
 
 impl Open {
@@ -257,11 +260,12 @@ impl Acceptor {
             let counts = counts.map(|other| Arc::clone(&other.counts)).unwrap_or_default();
             let socket = match open.iter().position(is_same) {
                 Some(at) => Ok(open.swap_remove(at).socket),
-                None => one.socket.try_clone().and_then(tokio::net::TcpListener::from_std),
+                None => one.socket.try_clone().and_then(AcceptingSocket::new),
             };
             match socket {
                 Ok(socket) => {
-                    wanted.push(Open { listener: Arc::clone(listener), counts, socket });
+                    let (listener, local) = (Arc::clone(listener), one.address());
+                    wanted.push(Open { listener, counts, socket, local });
                 }
                 Err(error) => {
                     let again =
@@ -279,13 +283,8 @@ impl Acceptor {
     }
 
     /// Closes a listener. What came in before is served: closing the socket would reset what waits in its queue.
-    fn close(&mut self, Open { listener, counts, socket }: Open) {
-        let Ok(socket) = socket.into_std() else {
-            return;
-        };
-        let Ok(local) = socket.local_addr() else {
-            return;
-        };
+    fn close(&mut self, Open { listener, counts, socket, local }: Open) {
+        let socket = socket.into_std();
         while let Ok((stream, peer)) = socket.accept() {
             // tokio wants it non-blocking, as it would have made it.
             if stream.set_nonblocking(true).is_ok() {
@@ -371,9 +370,7 @@ async fn accept_any(
                 && let Poll::Ready(accepted) = open.socket.poll_accept(cx)
             {
                 *from = at + 1;
-                let accepted = accepted.and_then(|(stream, peer)| {
-                    Ok((at, stream.into_std()?, peer, open.socket.local_addr()?))
-                });
+                let accepted = accepted.map(|(stream, peer)| (at, stream, peer, open.local));
                 return Poll::Ready(accepted);
             }
         }

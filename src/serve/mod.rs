@@ -3,6 +3,7 @@
 //! One thread per core. The first worker also accepts, and gives each connection to the worker that has
 //! the fewest; from then on the connection, its requests and their upstream calls stay on that worker.
 
+mod accepting_socket;
 mod activity;
 mod addresses;
 mod client_io;
