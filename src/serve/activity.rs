@@ -123,6 +123,11 @@ impl Activity {
         self.tunnel.take()
     }
 
+    /// Whether an exchange is under way.
+    pub(super) fn has_exchanges(&self) -> bool {
+        self.exchanges.get() > 0
+    }
+
     /// How many exchanges have begun.
     pub(super) fn requests(&self) -> u64 {
         self.requests.get()

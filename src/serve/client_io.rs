@@ -19,15 +19,28 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::forward::{Answer, Trust as _};
 use crate::observe::RequestId;
-use crate::tls::{TlsStream, poll_gather};
+use crate::tls::{Gathered, TlsStream};
 
 use super::activity::Activity;
 use super::frames::FrameWatch;
 use super::linger::Linger;
 use super::standing::Standing;
 
+/// A client's stream, and what HTTP/2 has written to it in this turn.
+struct Stream {
+    tls: TlsStream,
+    gathered: Gathered,
+}
+
+impl Stream {
+    /// Sends what was written.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.gathered.poll_flush(&mut self.tls, cx)
+    }
+}
+
 pub(super) struct ClientIo {
-    stream: Rc<RefCell<TlsStream>>,
+    stream: Rc<RefCell<Stream>>,
     /// What came while nobody read, or was read and not used; it is read first.
     ahead: Bytes,
     activity: Rc<Activity>,
@@ -52,7 +65,7 @@ impl ClientIo {
         frames: Option<FrameWatch>,
     ) -> Self {
         Self {
-            stream: Rc::new(RefCell::new(*stream)),
+            stream: Rc::new(RefCell::new(Stream { tls: *stream, gathered: Gathered::default() })),
             ahead: Bytes::new(),
             activity,
             standing,
@@ -65,9 +78,10 @@ impl ClientIo {
     }
 
     /// Takes back what was read and not used, to be read again.
-    pub(super) fn unread(&mut self, bytes: Bytes) {
+    pub(super) fn unread(&mut self, bytes: &[u8]) {
         debug_assert!(self.ahead.is_empty(), "who reads has read this first");
-        self.ahead = bytes;
+        // A copy: even an empty piece of the library's buffer would keep the whole of it.
+        self.ahead = Bytes::copy_from_slice(bytes);
     }
 
     /// Waits until there is something to read, be it the end, and keeps it to be read.
@@ -120,7 +134,7 @@ impl ClientIo {
     fn has_unread(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
         let stream = self.stream.borrow();
-        SockRef::from(stream.get_ref().0.tcp()).peek(&mut byte).is_ok_and(|count| count > 0)
+        SockRef::from(stream.tls.get_ref().0.tcp()).peek(&mut byte).is_ok_and(|count| count > 0)
     }
 
     /// The stream has taken what was written, or had to refuse it.
@@ -141,6 +155,11 @@ impl ClientIo {
         }
     }
 
+    fn poll_gather(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let Stream { tls, gathered } = &mut *self.stream.borrow_mut();
+        gathered.poll_write(tls, cx, slices)
+    }
+
     fn poll_substitute(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some((bytes, written)) = &mut self.substitute {
             if *written == bytes.len() {
@@ -148,7 +167,7 @@ impl ClientIo {
                 break;
             }
             let count = ready!(
-                Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, &bytes[*written..])
+                Pin::new(&mut self.stream.borrow_mut().tls).poll_write(cx, &bytes[*written..])
             )?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -161,7 +180,7 @@ impl ClientIo {
 
 /// Sends what HTTP/2 has written in one turn.
 pub(super) struct Outlet {
-    stream: Rc<RefCell<TlsStream>>,
+    stream: Rc<RefCell<Stream>>,
     activity: Rc<Activity>,
     /// What the kernel had taken by the last time.
     sent: Cell<u64>,
@@ -171,8 +190,11 @@ impl Outlet {
     /// Pending, or an error, is for the library to meet when it writes or reads next.
     pub(super) fn send(&self, cx: &mut Context<'_>) {
         let mut stream = self.stream.borrow_mut();
-        let result = Pin::new(&mut *stream).poll_flush(cx);
-        let sent = stream.get_ref().0.sent();
+        let result = stream.poll_flush(cx);
+        if !self.activity.has_exchanges() {
+            stream.gathered.rest();
+        }
+        let sent = stream.tls.get_ref().0.sent();
         if self.sent.replace(sent) != sent {
             // The client has made room, though perhaps not for all.
             self.activity.wrote(false);
@@ -230,7 +252,7 @@ impl AsyncRead for ClientIo {
             ending.fill(buffer);
             return Poll::Ready(Ok(()));
         }
-        let result = Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, buffer);
+        let result = Pin::new(&mut self.stream.borrow_mut().tls).poll_read(cx, buffer);
         if let Some(frames) = &mut self.frames
             && let Some((flood, passed)) = frames.read(&buffer.filled()[before..])
         {
@@ -255,9 +277,9 @@ impl AsyncWrite for ClientIo {
             return Poll::Ready(Ok(bytes.len()));
         }
         let result = if self.activity.is_http2() {
-            poll_gather(&mut self.stream.borrow_mut(), cx, &[IoSlice::new(bytes)])
+            self.poll_gather(cx, &[IoSlice::new(bytes)])
         } else {
-            Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, bytes)
+            Pin::new(&mut self.stream.borrow_mut().tls).poll_write(cx, bytes)
         };
         self.took(result.is_ready());
         if let Poll::Ready(Ok(count)) = result {
@@ -277,9 +299,9 @@ impl AsyncWrite for ClientIo {
             return Poll::Ready(Ok(only.len()));
         }
         let result = if self.activity.is_http2() {
-            poll_gather(&mut self.stream.borrow_mut(), cx, slices)
+            self.poll_gather(cx, slices)
         } else {
-            Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices)
+            Pin::new(&mut self.stream.borrow_mut().tls).poll_write_vectored(cx, slices)
         };
         self.took(result.is_ready());
         if let Poll::Ready(Ok(mut left)) = result {
@@ -293,7 +315,7 @@ impl AsyncWrite for ClientIo {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.borrow().is_write_vectored()
+        self.stream.borrow().tls.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -302,7 +324,7 @@ impl AsyncWrite for ClientIo {
             return Poll::Ready(Ok(()));
         }
         ready!(self.poll_substitute(cx))?;
-        let result = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
+        let result = Pin::new(&mut self.stream.borrow_mut().tls).poll_flush(cx);
         self.activity.wrote(result.is_pending());
         if result.is_ready() {
             self.activity.flushed();
@@ -313,15 +335,16 @@ impl AsyncWrite for ClientIo {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.is_tunnel {
-            return Pin::new(&mut *this.stream.borrow_mut()).poll_shutdown(cx);
+            return Pin::new(&mut this.stream.borrow_mut().tls).poll_shutdown(cx);
         }
         this.activity.closing();
         if this.linger.is_none() {
             ready!(this.poll_substitute(cx))?;
-            ready!(Pin::new(&mut *this.stream.borrow_mut()).poll_shutdown(cx))?;
+            ready!(this.stream.borrow_mut().poll_flush(cx))?;
+            ready!(Pin::new(&mut this.stream.borrow_mut().tls).poll_shutdown(cx))?;
         }
         let linger = this.linger.get_or_insert_default();
-        linger.poll(this.stream.borrow_mut().get_mut().0.tcp_mut(), cx).map(Ok)
+        linger.poll(this.stream.borrow_mut().tls.get_mut().0.tcp_mut(), cx).map(Ok)
     }
 }
 

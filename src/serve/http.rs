@@ -65,12 +65,16 @@ pub(super) async fn serve(
     let builder = http_settings::http1(limits);
     let (mut io, mut service) = (io, service);
     loop {
-        let mut connection = Box::new(builder.serve_connection(io, service));
-        let end = drive(&mut *connection, None, &worker, &standing, &activity, &site.config).await;
-        if end == End::OfAll {
-            return;
-        }
-        let parts = connection.into_parts();
+        let (end, parts) = {
+            let mut connection = Box::new(builder.serve_connection(io, service));
+            let site = &site.config;
+            let end = drive(&mut *connection, None, &worker, &standing, &activity, site).await;
+            if end == End::OfAll {
+                return;
+            }
+            // The box ends here, before the connection rests.
+            (end, connection.into_parts())
+        };
         if end == End::OfHttp {
             if activity.has_seen_upgrade() {
                 // By hand: what the library has for upgrades wants streams that may go to another thread.
@@ -80,7 +84,8 @@ pub(super) async fn serve(
             return;
         }
         (io, service) = (parts.io, parts.service);
-        io.inner_mut().unread(parts.read_buf);
+        io.inner_mut().unread(&parts.read_buf);
+        drop(parts.read_buf);
         rest::rest(io.inner_mut(), &worker, &standing, &activity, &site.config).await;
     }
 }

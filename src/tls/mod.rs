@@ -30,7 +30,7 @@ pub use app::{AppStream, AppTls};
 pub use app_failure::failure as app_failure;
 pub use client_hello::HelloFacts;
 pub use client_stream::ClientStream;
-pub use gather::poll_gather;
+pub use gather::Gathered;
 pub use server_config::SiteTls;
 pub use verifier::{Admission, ClientVerifier};
 
