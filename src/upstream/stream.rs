@@ -65,6 +65,10 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [only] = slices {
+            // The kernel takes one at less cost than a list of one.
+            return self.poll_write(cx, only);
+        }
         of_each!(self, poll_write_vectored(cx, slices))
     }
 
