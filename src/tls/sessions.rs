@@ -21,7 +21,7 @@ pub(super) struct Sessions {
 
 #[derive(Default)]
 struct Entries {
-    by_key: HashMap<Vec<u8>, (Instant, Vec<u8>)>,
+    by_key: HashMap<Vec<u8>, (Instant, Box<[u8]>)>,
     /// Keys in the order in which they end. A key that was taken meanwhile is skipped.
     by_age: VecDeque<(Instant, Vec<u8>)>,
 }
@@ -59,7 +59,8 @@ impl StoresServerSessions for Sessions {
         let ends = now + self.lifetime;
         let mut entries = self.entries();
         entries.by_age.push_back((ends, key.clone()));
-        entries.by_key.insert(key, (ends, value));
+        // Without the room that it has grown with.
+        entries.by_key.insert(key, (ends, value.into_boxed_slice()));
         entries.drop_until(now, self.count_max);
         true
     }
@@ -67,12 +68,12 @@ impl StoresServerSessions for Sessions {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
         let entries = self.entries();
         let (ends, value) = entries.by_key.get(key)?;
-        (*ends > Instant::now()).then(|| value.clone())
+        (*ends > Instant::now()).then(|| value.to_vec())
     }
 
     fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
         let (ends, value) = self.entries().by_key.remove(key)?;
-        (ends > Instant::now()).then_some(value)
+        (ends > Instant::now()).then(|| value.into_vec())
     }
 
     fn can_cache(&self) -> bool {
