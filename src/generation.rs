@@ -45,6 +45,8 @@ type Apps = BTreeMap<String, Arc<AppTls>>;
 pub struct Site {
     /// Its place among the sites.
     pub number: usize,
+    /// Its first name, by which people call it.
+    name: Arc<str>,
     /// What the file says of it.
     pub config: config::Site,
     /// Its TLS.
@@ -55,9 +57,8 @@ pub struct Site {
 
 impl Site {
     /// What people call it: its first name.
-    pub fn name(&self) -> String {
-        let first = self.config.server_names.first();
-        first.map_or_else(String::new, |name| name.value.to_string())
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -294,7 +295,9 @@ fn judge_sites(
         };
         let publicly_trusted = server.publicly_trusted;
         let facts = SiteFacts { server: server.claims, publicly_trusted, anchors, lists, terms };
-        judged.push(Arc::new(Site { number, config: site.clone(), tls, facts }));
+        let first = site.server_names.first();
+        let name = first.map_or_else(String::new, |name| name.value.to_string()).into();
+        judged.push(Arc::new(Site { number, name, config: site.clone(), tls, facts }));
     }
     judged
 }

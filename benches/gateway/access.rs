@@ -30,7 +30,7 @@ const REST: Duration = Duration::from_millis(12);
 const PATH: &str = "/callback?CallbackCommand=State.StateChange&contenttype=json";
 
 pub(crate) fn access(criterion: &mut Criterion, verdict: &Verdict) {
-    let counters = Metrics::new(1).of_worker(0).site("www.example.com");
+    let (_, counters) = Metrics::new(1).of_worker(0).site("www.example.com");
     let log = |target| {
         let config = Config {
             target: Located::new(target, 0..0),

@@ -54,7 +54,7 @@ impl Readiness {
             });
             let mut own = site.config.upstream.value.endpoints.iter();
             SiteReadiness {
-                name: site.name(),
+                name: site.name().to_owned(),
                 endpoints: endpoints.collect(),
                 is_ready: own.any(|member| !unreachable.contains_key(&member.endpoint)),
             }

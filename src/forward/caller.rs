@@ -30,7 +30,7 @@ pub struct Caller {
     /// Whom the client proved to be, or why it is served unverified.
     pub verdict: Verdict,
     /// The same for the app.
-    pub identity_headers: ClientIdentityHeaders,
+    pub identity_headers: Rc<ClientIdentityHeaders>,
     /// The client's address.
     pub peer: SocketAddr,
     /// How its connection came.

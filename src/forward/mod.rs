@@ -69,7 +69,7 @@ pub async fn exchange(
     caller: Rc<Caller>,
     trust: Rc<dyn Trust>,
     entry: Entry,
-    mut request: Request<Incoming>,
+    mut request: Box<Request<Incoming>>,
     head_start: Duration,
     on_end: impl FnOnce() + 'static,
 ) -> Result<Response<WatchedBody>, Dropped> {
@@ -131,7 +131,7 @@ async fn reply_to<'a>(
     caller: &'a Rc<Caller>,
     trust: Rc<dyn Trust>,
     exchange: &Exchange,
-    (request, bridged): (Request<Incoming>, Option<Bridged>),
+    (request, bridged): (Box<Request<Incoming>>, Option<Bridged>),
     progress: &Rc<Progress>,
     since: Instant,
 ) -> Result<Reply<'a>, Denied> {
@@ -191,7 +191,7 @@ struct Asked {
     authority: String,
     /// The path as its route has judged it; `None` is the path as it came.
     path: Option<String>,
-    request: Request<Incoming>,
+    request: Box<Request<Incoming>>,
     /// Whether it came as a stream that is to be a WebSocket.
     bridged: Option<Bridged>,
     permit: Permit,
@@ -226,7 +226,7 @@ async fn forward<'a>(
     let is_http1 = head.version < Version::HTTP_2;
     let path = route::rewritten(route, proxy, path, &head.uri);
     let target = route::target(path.as_deref(), &head.uri);
-    head.uri = outgoing::upstream_target(&upstream.base, &target)?;
+    head.uri = outgoing::upstream_target(&upstream.base, &head.uri, &target)?;
     head.version = Version::HTTP_11;
     headers::hop_by_hop::strip(&mut head.headers);
     headers::strip_reserved(&mut head.headers);
@@ -268,9 +268,10 @@ async fn forward<'a>(
         Patience::of(route),
         expectation,
     );
-    let mut request = Request::from_parts(head, body);
+    // On the heap, as it is handed on by one future after the other.
+    let mut request = Box::new(Request::from_parts(head, body));
     if let Some(go_on) = go_on {
-        hyper::ext::on_informational(&mut request, move |response| {
+        hyper::ext::on_informational(&mut *request, move |response| {
             if response.status() == StatusCode::CONTINUE {
                 go_on.cancel();
             }

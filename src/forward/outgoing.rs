@@ -11,8 +11,14 @@ use hyper::body::Incoming;
 use super::reply::{Answer, FORWARDED_METHODS};
 use super::{Denied, Reply};
 
-/// A target as the app gets it, behind the upstream's base.
-pub(super) fn upstream_target(base: &str, target: &str) -> Result<Uri, Denied> {
+/// A target as the app gets it, behind the upstream's base. `asked` is what came, and `target` what became of it.
+pub(super) fn upstream_target(base: &str, asked: &Uri, target: &str) -> Result<Uri, Denied> {
+    if let Some(same) = asked.path_and_query().filter(|same| base.is_empty() && *same == target) {
+        // Nearly always; it needs not be read again. An absolute form with a query and no path does.
+        if same.as_str().starts_with('/') {
+            return Ok(Uri::from(same.clone()));
+        }
+    }
     let target = match target {
         "*" => target.to_owned(),
         // An absolute-form target may have a query and no path.

@@ -83,7 +83,7 @@ impl Plain<'_> {
     ) -> Result<Response<Bytes>, Answer> {
         let host = request::check(request, None).map_err(|refused| refused.answer)?;
         let site = self.generation.site(Some(host.name));
-        told.site = site.map(|site| site.name());
+        told.site = site.map(|site| site.name().to_owned());
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         if let (Some(folder), Some(token)) =
             (&self.http.acme_challenges, request.uri().path().strip_prefix(CHALLENGES))

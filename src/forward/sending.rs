@@ -51,7 +51,7 @@ impl Sending<'_> {
     pub(super) async fn send(
         &self,
         permit: Permit,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
     ) -> Result<(Response<Incoming>, Lease<RequestBody>), Denied> {
         let upstreams = Rc::clone(&self.caller.upstreams);
         let chosen = Chosen::default();

@@ -3,10 +3,10 @@
 use crate::tls::fuzzing::{hello, sections};
 
 pub(super) fn run(bytes: &[u8]) {
-    let facts = hello(bytes);
+    let offered = hello(bytes).offered;
     // Each version takes two bytes, and all of them stand in one list of at most 255.
-    assert!(facts.versions.len() <= (bytes.len() / 2).min(127));
-    let lists = [&facts.versions, &facts.signature_schemes, &facts.groups];
+    assert!(offered.versions.len() <= (bytes.len() / 2).min(127));
+    let lists = [&offered.versions, &offered.signature_schemes, &offered.groups];
     for word in lists.into_iter().flatten() {
         assert!(word.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{word:?}");
     }

@@ -201,7 +201,7 @@ impl Generation {
         let mut all: Vec<Expiring> = Vec::new();
         for site in &self.sites {
             for (term, ends, stage) in self.expiring_of(site, now) {
-                let name = site.name();
+                let name = site.name().to_owned();
                 match all.iter_mut().find(|known| known.term.is_the_same_as(term)) {
                     // A file that is named twice in a site is one thing of it.
                     Some(known) if known.sites.contains(&name) => {}

@@ -18,6 +18,6 @@ pub use callers::{CHANGES, Callers, Change, Face, IdentityChange};
 pub use exchange::{AccessLine, Chosen, Exchange, ExchangeFacts, Outcome, RequestId};
 pub use expiry::{ExpiryEvent, days_left};
 pub use log_lines::LogLines;
-pub use refusal::{Balancer, ConnectionFacts, RefusalEvent};
+pub use refusal::{Balancer, ConnectionFacts, Offered, RefusalEvent};
 pub use refusals::{Refusals, subscriber};
 pub use reloads::{Reload, ReloadLog, Reloaded};

@@ -1,6 +1,7 @@
 //! The one event that a refused client leaves in the log, or one that is let in in spite of its certificate: all that
 //! explains it, of a length that a log can bear, because each part of it is.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -19,6 +20,26 @@ pub struct Balancer {
     pub unique_id: String,
 }
 
+/// What a client offered in its handshake, as a log shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offered {
+    /// TLS versions, such as `TLS 1.1`.
+    pub versions: Vec<Cow<'static, str>>,
+    /// Application protocols (ALPN).
+    pub alpn: Vec<Cow<'static, str>>,
+    /// Signature schemes, by IANA's names.
+    pub signature_schemes: Vec<Cow<'static, str>>,
+    /// Named groups, likewise.
+    pub groups: Vec<Cow<'static, str>>,
+}
+
+impl Offered {
+    /// All of it, list by list.
+    fn words(&self) -> impl Iterator<Item = &Cow<'static, str>> {
+        [&self.versions, &self.alpn, &self.signature_schemes, &self.groups].into_iter().flatten()
+    }
+}
+
 /// What is known of a connection when it is refused.
 #[derive(Clone, Debug)]
 pub struct ConnectionFacts {
@@ -30,14 +51,8 @@ pub struct ConnectionFacts {
     pub balancer: Option<Arc<Balancer>>,
     /// The server name that it asked for.
     pub server_name: Option<String>,
-    /// The TLS versions that it offered.
-    pub versions: Vec<String>,
-    /// The application protocols that it offered.
-    pub alpn: Vec<String>,
-    /// The signature schemes that it offered.
-    pub signature_schemes: Vec<String>,
-    /// The groups that it offered.
-    pub groups: Vec<String>,
+    /// What it offered.
+    pub offered: Arc<Offered>,
     /// The name of the answer that it gets in plain HTTP, where it gets one.
     pub request_id: Option<RequestId>,
 }
@@ -50,10 +65,7 @@ impl ConnectionFacts {
             local,
             balancer: None,
             server_name: None,
-            versions: Vec::new(),
-            alpn: Vec::new(),
-            signature_schemes: Vec::new(),
-            groups: Vec::new(),
+            offered: Arc::default(),
             request_id: None,
         }
     }
@@ -106,14 +118,13 @@ impl RefusalEvent {
     /// About how many bytes it takes.
     pub(super) fn bytes(&self) -> usize {
         let (facts, refusal) = (&self.facts, &self.refusal);
-        let lists =
-            [&facts.versions, &facts.alpn, &facts.signature_schemes, &facts.groups, &refusal.chain];
-        let texts = lists.into_iter().flatten();
-        let texts = texts.chain([&refusal.sentence, &refusal.advice]);
+        let offered = facts.offered.words().map(|text| size_of_val(text) + text.len());
+        let texts = refusal.chain.iter().chain([&refusal.sentence, &refusal.advice]);
         let texts = texts.chain(&facts.server_name).chain(&refusal.nearest);
         let balancer = facts.balancer.iter();
         let texts = texts.chain(balancer.flat_map(|one| [&one.address, &one.unique_id]));
-        size_of::<Self>() + texts.map(|text| size_of::<String>() + text.len()).sum::<usize>()
+        let texts = texts.map(|text| size_of::<String>() + text.len());
+        size_of::<Self>() + offered.chain(texts).sum::<usize>()
     }
 }
 
@@ -171,10 +182,10 @@ impl<'a> Shown<'a> {
             balancer: balancer.map_or("", |balancer| &balancer.address),
             unique_id: balancer.map_or("", |balancer| &balancer.unique_id),
             sni: facts.server_name.as_deref().unwrap_or_default(),
-            versions: facts.versions.join(", "),
-            alpn: facts.alpn.join(", "),
-            signature_schemes: facts.signature_schemes.join(", "),
-            groups: facts.groups.join(", "),
+            versions: facts.offered.versions.join(", "),
+            alpn: facts.offered.alpn.join(", "),
+            signature_schemes: facts.offered.signature_schemes.join(", "),
+            groups: facts.offered.groups.join(", "),
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ::http::Version;
 use tokio::net::TcpStream;
@@ -17,9 +18,10 @@ use crate::generation::{Generation, Site};
 use crate::observe::{ConnectionFacts, RequestId};
 use crate::policy::{LetIn, Reason, Refusal};
 use crate::tls::material::Challenge;
-use crate::tls::{self, Arrived, Established, HelloFacts, HelloFailure};
+use crate::tls::{self, Arrived, Established, HelloFacts, HelloFailure, TlsStream};
 
 use super::client_io::written;
+use super::counts::Places;
 use super::handshakes::Handshake;
 use super::introduction::introduce;
 use super::standing::Standing;
@@ -27,30 +29,71 @@ use super::worker::Worker;
 use super::{Arrival, http, linger, plain};
 
 /// Serves one connection to its end.
-pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, arrival: Arrival) {
+pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, arrival: Arrival) {
+    // On the heap, which has it back when HTTP begins.
+    let Some(opened) = Box::pin(open(Rc::clone(&worker), stream, arrival)).await else {
+        return;
+    };
+    let Opened { standing, site, stream, http2, shaken, turned_away, _places } = opened;
+    let serve = || http::serve(worker, standing, &site, stream, http2, shaken);
+    match turned_away {
+        None => serve().await,
+        // Nobody knows who it is: it goes on holding a place that makes way, and no other.
+        Some((handshake, handshake_here)) => {
+            let serve = async {
+                tokio::select! {
+                    () = serve() => {}
+                    () = handshake.makes_way() => {}
+                    () = makes_way(handshake_here.as_ref()) => {}
+                }
+            };
+            Box::pin(serve).await;
+        }
+    }
+}
+
+/// A connection that may speak HTTP.
+struct Opened {
+    standing: Rc<Standing>,
+    /// As its server name chose it.
+    site: Arc<Site>,
+    stream: Box<TlsStream>,
+    http2: bool,
+    /// How long that took.
+    shaken: Duration,
+    /// The places among the handshakes of a client that was refused, and is to be told so by an answer.
+    turned_away: Option<(Handshake, Option<Handshake>)>,
+    /// Those of its address, for as long as the connection lasts.
+    _places: Option<Places>,
+}
+
+/// The way of a connection until it may speak HTTP; `None` if it may not, and all is said and done.
+async fn open(worker: Rc<Worker>, mut stream: TcpStream, arrival: Arrival) -> Option<Opened> {
     let began = Instant::now();
     // The epoch first: if a generation comes between the two, it is judged by once more.
     let epoch = worker.shared.epoch.load(Ordering::Acquire);
     let generation = worker.shared.generation.load_full();
     // A listener on all addresses does not know which of them the client came to.
-    let local = stream.local_addr().unwrap_or(arrival.local);
+    let local = match arrival.local.ip().is_unspecified() {
+        true => stream.local_addr().unwrap_or(arrival.local),
+        false => arrival.local,
+    };
     let mut facts = ConnectionFacts::new(arrival.peer, local);
     let limits = &generation.config.limits;
     if let ListenerKind::Http(http) = &arrival.listener.kind {
-        return Box::pin(plain::serve(&worker, stream, &arrival, http, &generation, facts)).await;
+        Box::pin(plain::serve(&worker, stream, &arrival, http, &generation, facts)).await;
+        return None;
     }
     let limit = limits.handshake_timeout;
     let handshake = worker.handshakes.begin(worker.share(limits.handshakes_max));
     let handshake_here = worker.begin_at(&arrival.listener);
-    // For as long as the connection lasts.
-    let mut _places = None;
-    // On the heap, which has it back when the connection is served.
-    let verified = Box::pin(async {
+    let mut places = None;
+    let verified = async {
         let introduced = introduce(&mut stream, &arrival, &worker.shared, limits, &mut facts);
-        _places =
+        places =
             introduced.await.map_err(|refusal| Refused { refusal, stream: None, words: None })?;
         verify(&worker, &generation, stream, &mut facts).await
-    });
+    };
     let verified = tokio::select! {
         verified = timeout(limit, verified) => Some(verified),
         () = handshake.makes_way() => None,
@@ -63,57 +106,45 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, arrival: Ar
             Refused { refusal, stream: None, words: None }
         }
         // A CA has seen the certificate of its challenge, and there is nothing else for it here.
-        Some(Ok(Ok(None))) => return,
+        Some(Ok(Ok(None))) => return None,
         Some(Ok(Ok(Some((site, established))))) => {
             let Established { stream, client, http2, is_resumed, version, group } = established;
-            let client = match client {
+            let spoken = (version, is_resumed);
+            let opened = |standing, turned_away| {
+                let (standing, site) = (Rc::new(standing), Arc::clone(&site));
+                let shaken = began.elapsed();
+                Some(Opened { standing, site, stream, http2, shaken, turned_away, _places: places })
+            };
+            let told = generation.config.log.refusals_per_minute;
+            let refusals = &worker.shared.refusals;
+            let standing = |facts, generation, verdict| {
+                let (worker, site) = (Rc::clone(&worker), Arc::clone(&site));
+                Standing::new(worker, facts, spoken, epoch, generation, site, verdict)
+            };
+            let LetIn { verdict, in_spite_of } = match client {
                 Arrived::LetIn(client) => client,
                 Arrived::TurnedAway(verdict, refusal) => {
-                    let (told, reason) =
-                        (generation.config.log.refusals_per_minute, refusal.reason);
-                    let refusals = &worker.shared.refusals;
+                    let reason = refusal.reason;
                     refusals.report(told, tls::unix_now(), facts.clone(), refusal, false);
-                    let owner = Rc::clone(&worker);
-                    let of_site = Arc::clone(&site);
-                    let spoken = (version, is_resumed);
-                    let standing =
-                        Standing::new(owner, facts, spoken, epoch, generation, of_site, verdict);
-                    let (standing, waited) = (standing.turned_away(reason), began.elapsed());
-                    // Nobody knows who it is: it goes on holding a place that makes way, and no other.
-                    return tokio::select! {
-                        () = http::serve(worker, standing, &site, stream, http2, waited) => {}
-                        () = handshake.makes_way() => {}
-                        () = makes_way(handshake_here.as_ref()) => {}
-                    };
+                    let standing = standing(facts, generation, verdict).turned_away(reason);
+                    return opened(standing, Some((handshake, handshake_here)));
                 }
             };
             drop((handshake, handshake_here));
-            let counters = worker.counters.site(&site.name());
+            let (_, counters) = worker.counters.site(site.name());
             counters.shaken(version, group.as_deref(), is_resumed);
-            let shaken = began.elapsed();
-            counters.handshake.add(shaken);
-            let LetIn { verdict, in_spite_of } = client;
+            counters.handshake.add(began.elapsed());
             if let Some(refusal) = in_spite_of {
-                let told = generation.config.log.refusals_per_minute;
-                worker.shared.refusals.report_let_in(told, &facts, &refusal, false);
+                refusals.report_let_in(told, &facts, &refusal, false);
             }
             if let Some(identity) = verdict.identity().filter(|_| !is_resumed) {
                 let (days, now) = (&generation.config.warnings.expiry_days, tls::unix_now());
                 let callers = &worker.shared.callers;
-                counters.changed(&callers.saw(days, &site.name(), identity, facts.peer, now));
+                counters.changed(&callers.saw(days, site.name(), identity, facts.peer, now));
             }
             let identity = verdict.identity().map_or("", |identity| identity.name());
             debug!(peer = %facts.peer, site = site.number, identity, verify = %verdict, version, http2, is_resumed, "let in");
-            let standing = Standing::new(
-                Rc::clone(&worker),
-                facts,
-                (version, is_resumed),
-                epoch,
-                generation,
-                Arc::clone(&site),
-                verdict,
-            );
-            return http::serve(worker, standing, &site, stream, http2, shaken).await;
+            return opened(standing(facts, generation, verdict), None);
         }
         Some(Ok(Err(refused))) => refused,
         Some(Err(_)) => {
@@ -130,6 +161,7 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, arrival: Ar
         (Some(stream), None) => linger::close(stream).await,
         (None, _) => {}
     }
+    None
 }
 
 /// Waits until a handshake has to make way, if it is under a ceiling.
@@ -168,11 +200,11 @@ async fn verify(
             return Err(Refused { refusal, stream: Some(stream), words: Some(words) });
         }
         Err(HelloFailure::Refused(refusal, seen)) => {
-            note(facts, *seen);
+            note(worker, facts, &seen);
             return Err(Refused { refusal, stream: Some(stream), words: None });
         }
     };
-    note(facts, hello.facts().clone());
+    note(worker, facts, hello.facts());
     let Some(site) = generation.site(facts.server_name.as_deref()) else {
         let name = facts.server_name.as_deref().unwrap_or_default();
         let refusal = tls::refuse_unknown_server_name(&mut stream, name).await;
@@ -207,10 +239,7 @@ async fn challenge(worker: &Worker, site: &Site, name: Option<&str>) -> Option<C
 }
 
 /// Notes what a client offered.
-fn note(facts: &mut ConnectionFacts, hello: HelloFacts) {
-    facts.server_name = hello.server_name;
-    facts.versions = hello.versions;
-    facts.alpn = hello.alpn;
-    facts.signature_schemes = hello.signature_schemes;
-    facts.groups = hello.groups;
+fn note(worker: &Worker, facts: &mut ConnectionFacts, hello: &HelloFacts) {
+    facts.server_name.clone_from(&hello.server_name);
+    facts.offered = worker.known_clients.offered(&hello.offered);
 }

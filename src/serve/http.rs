@@ -35,14 +35,13 @@ use super::worker::Worker;
 /// The sizes and timeouts of a connection are those of the site and generation that it began with.
 pub(super) async fn serve(
     worker: Rc<Worker>,
-    standing: Standing,
+    standing: Rc<Standing>,
     site: &Arc<Site>,
     stream: Box<TlsStream>,
     http2: bool,
     shaken: Duration,
 ) {
     let activity = Rc::new(Activity::new(http2));
-    let standing = Rc::new(standing);
     let frames = http2.then(|| FrameWatch::new(site.config.limits.control_frames_per_second));
     let io = ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing), frames);
     let outlet = http2.then(|| io.outlet());
@@ -133,6 +132,7 @@ fn service(
         };
         let (trust, head_start) = (Rc::clone(&standing), head_start.take());
         // On the heap for as long as it lasts: the library keeps room for it on each idle connection.
+        let request = Box::new(request);
         let exchange = forward::exchange(caller, trust, entry, request, head_start, move || {
             drop(running);
             ended.ended();
@@ -233,11 +233,11 @@ async fn drive(
                     }
                 }
             }
-            if winding_down.is_none() && is_to_end(worker, standing, activity, most) {
+            if winding_down.is_none() && is_to_end(worker, standing, activity, most, holds) {
                 if let Poll::Ready(end) = look_last(connection.as_mut(), activity, cx) {
                     return Poll::Ready(end);
                 }
-                if is_to_end(worker, standing, activity, most) {
+                if is_to_end(worker, standing, activity, most, standing.holds()) {
                     connection.as_mut().wind_down();
                     winding_down = Some(Instant::now());
                 }
@@ -349,14 +349,15 @@ pub(super) fn deadline(
     activity.deadline(timeouts, draining)
 }
 
-/// Whether a connection must not begin anything new.
+/// Whether a connection must not begin anything new; `holds` is how its standing is.
 pub(super) fn is_to_end(
     worker: &Worker,
     standing: &Standing,
     activity: &Activity,
     most: Option<u64>,
+    holds: bool,
 ) -> bool {
-    if !standing.holds() {
+    if !holds {
         // A request that has begun to arrive gets an answer that says why. Who was refused in the handshake has not
         // been told yet, and is before it asks.
         let is_told = !standing.is_turned_away() || activity.requests() > 0;

@@ -22,6 +22,7 @@ mod http;
 mod http_settings;
 mod inherited;
 mod introduction;
+mod known_clients;
 mod linger;
 mod listener;
 mod plain;

@@ -30,7 +30,9 @@ pub(super) async fn rest(
     let mut timer = pin!(sleep_until(Instant::now() + site.timeouts.idle_timeout));
     poll_fn(|cx| {
         entry.enter(cx);
-        if io.poll_ahead(cx).is_ready() || is_to_end(worker, standing, activity, most) {
+        if io.poll_ahead(cx).is_ready()
+            || is_to_end(worker, standing, activity, most, standing.holds())
+        {
             return Poll::Ready(());
         }
         let deadline = deadline(worker, activity, &site.timeouts).map(|(at, _)| at);

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::forward::{Announced, Caller, ClientIdentityHeaders, Forwarded, Recall, Trust};
+use crate::forward::{Announced, Caller, Forwarded, Recall, Trust};
 use crate::generation::{Generation, Site};
 use crate::observe::metrics::Flood;
 use crate::observe::{ConnectionFacts, RequestId};
@@ -259,16 +259,14 @@ fn caller(
     site: Arc<Site>,
     verdict: Verdict,
 ) -> Caller {
-    let config = &site.config;
-    let name = site.name();
+    let (site_name, counters) = worker.counters.site(site.name());
     if let Some(identity) = verdict.identity() {
-        worker.counters.saw(&name, identity, unix_now());
+        worker.counters.saw(&site_name, identity, unix_now());
     }
-    let headers =
-        ClientIdentityHeaders::new(&verdict, config.client.mode, &config.identity_headers);
+    let identity_headers = worker.known_clients.headers(&generation, &site, &verdict);
     Caller {
         generation,
-        identity_headers: headers,
+        identity_headers,
         site,
         verdict,
         peer: facts.peer,
@@ -278,9 +276,9 @@ fn caller(
         forwarded: Forwarded::new(facts.peer.ip()),
         upstreams: Rc::clone(&worker.upstreams),
         rates: Arc::clone(&worker.shared.rates),
-        counters: worker.counters.site(&name),
+        counters,
         access_log: Rc::clone(&worker.access_log),
-        site_name: Arc::from(name),
+        site_name,
     }
 }
 

@@ -25,6 +25,7 @@ use crate::upstream::Upstreams;
 use super::connection;
 use super::handshakes::{Handshake, Handshakes};
 use super::health_checks;
+use super::known_clients::KnownClients;
 use super::roster::Roster;
 use super::{Accepted, Shared};
 
@@ -41,6 +42,8 @@ pub(super) struct Worker {
     pub(super) upstreams: Rc<Upstreams<RequestBody>>,
     /// Its way to the access log.
     pub(super) access_log: Rc<AccessLog>,
+    /// What the apps are told of clients that have come before.
+    pub(super) known_clients: KnownClients,
     /// What happens here is counted here.
     pub(super) counters: Rc<LocalCounters>,
     /// The connections that are open, to be woken when the trust changes or the gateway drains.
@@ -121,6 +124,7 @@ pub(super) async fn run(
         shared,
         access_log,
         upstreams: Rc::new(upstreams),
+        known_clients: KnownClients::default(),
         counters,
         roster: Rc::default(),
         handshakes: Rc::default(),

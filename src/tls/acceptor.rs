@@ -2,6 +2,7 @@
 //! own configuration. Every way it can fail becomes a [`Refusal`] with the stream given back, so that the
 //! caller can let the client read its alert before the connection closes.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
@@ -47,7 +48,7 @@ pub struct Established {
     /// The TLS version, as log lines show it.
     pub version: &'static str,
     /// The group of the key exchange, as log lines show it; a session of TLS 1.2 that is resumed has none.
-    pub group: Option<String>,
+    pub group: Option<Cow<'static, str>>,
 }
 
 /// A client behind its handshake.

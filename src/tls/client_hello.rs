@@ -5,7 +5,10 @@
 //! ClientHello that it does not accept, and never the versions. Nothing is decided from this: rustls judges
 //! the same bytes itself. Whatever a client lists, it is shown in few words.
 
+use std::borrow::Cow;
+
 use crate::identity::clip;
+use crate::observe::Offered;
 
 use super::iana;
 
@@ -21,14 +24,8 @@ const NAME_MAX: usize = 253;
 pub struct HelloFacts {
     /// The server name (SNI), lower case as the client sent it.
     pub server_name: Option<String>,
-    /// TLS versions, such as `TLS 1.1`, as offered.
-    pub versions: Vec<String>,
-    /// Application protocols (ALPN).
-    pub alpn: Vec<String>,
-    /// Signature schemes, by IANA's names.
-    pub signature_schemes: Vec<String>,
-    /// Named groups, likewise.
-    pub groups: Vec<String>,
+    /// Everything else.
+    pub offered: Offered,
 }
 
 impl HelloFacts {
@@ -41,8 +38,8 @@ impl HelloFacts {
     /// Whether versions were offered and all of them are older than TLS 1.2.
     pub(super) fn is_too_old(&self) -> bool {
         let is_old =
-            |version: &String| ["SSL 3.0", "TLS 1.0", "TLS 1.1"].contains(&version.as_str());
-        !self.versions.is_empty() && self.versions.iter().all(is_old)
+            |version: &Cow<'_, str>| ["SSL 3.0", "TLS 1.0", "TLS 1.1"].contains(&version.as_ref());
+        !self.offered.versions.is_empty() && self.offered.versions.iter().all(is_old)
     }
 }
 
@@ -74,54 +71,58 @@ fn read(hello: &[u8]) -> Option<HelloFacts> {
     body.vector8()?; // session id
     body.vector16()?; // cipher suites
     body.vector8()?; // compression methods
-    let mut facts = HelloFacts::default();
+    let (mut server, mut offered) = (None, Offered::default());
     let mut extensions = Reader(body.vector16().unwrap_or_default());
     while let (Some(kind), Some(content)) = (extensions.u16(), extensions.vector16()) {
         let mut content = Reader(content);
         match kind {
-            SERVER_NAME => facts.server_name = server_name(content),
+            SERVER_NAME => server = server_name(content),
             SUPPORTED_GROUPS => {
-                facts.groups = shown(content.vector16().unwrap_or_default(), iana::group);
+                offered.groups = shown(content.vector16().unwrap_or_default(), iana::group);
             }
             SIGNATURE_ALGORITHMS => {
                 let numbers = content.vector16().unwrap_or_default();
-                facts.signature_schemes = shown(numbers, iana::signature_scheme);
+                offered.signature_schemes = shown(numbers, iana::signature_scheme);
             }
-            ALPN => facts.alpn = protocols(Reader(content.vector16().unwrap_or_default())),
+            ALPN => offered.alpn = protocols(Reader(content.vector16().unwrap_or_default())),
             SUPPORTED_VERSIONS => {
-                facts.versions = shown(content.vector8().unwrap_or_default(), iana::version);
+                offered.versions = shown(content.vector8().unwrap_or_default(), iana::version);
             }
             _ => {}
         }
     }
-    if facts.versions.is_empty() {
-        facts.versions = vec![iana::version(legacy_version)];
+    if offered.versions.is_empty() {
+        offered.versions = vec![iana::version(legacy_version)];
     }
-    Some(facts)
+    Some(HelloFacts { server_name: server, offered })
 }
 
 /// The numbers of a list by name, the first ones.
-fn shown(numbers: &[u8], name: impl Fn(u16) -> String) -> Vec<String> {
+fn shown(numbers: &[u8], name: impl Fn(u16) -> Cow<'static, str>) -> Vec<Cow<'static, str>> {
     let (numbers, _) = numbers.as_chunks::<2>();
     let names = numbers.iter().take(ITEMS_MAX).map(|number| name(u16::from_be_bytes(*number)));
     counted(names.collect(), numbers.len())
 }
 
-fn protocols(mut list: Reader<'_>) -> Vec<String> {
+fn protocols(mut list: Reader<'_>) -> Vec<Cow<'static, str>> {
     let (mut names, mut count) = (Vec::new(), 0);
     while let Some(name) = list.vector8() {
         count += 1;
         if names.len() < PROTOCOLS_MAX {
-            names.push(clip(name.escape_ascii().to_string(), PROTOCOL_MAX));
+            names.push(match name {
+                b"h2" => Cow::Borrowed("h2"),
+                b"http/1.1" => Cow::Borrowed("http/1.1"),
+                other => Cow::Owned(clip(other.escape_ascii().to_string(), PROTOCOL_MAX)),
+            });
         }
     }
     counted(names, count)
 }
 
 /// A list that says how many items it does not show.
-fn counted(mut shown: Vec<String>, count: usize) -> Vec<String> {
+fn counted(mut shown: Vec<Cow<'static, str>>, count: usize) -> Vec<Cow<'static, str>> {
     if count > shown.len() {
-        shown.push(format!("and {} more", count - shown.len()));
+        shown.push(Cow::Owned(format!("and {} more", count - shown.len())));
     }
     shown
 }
@@ -164,10 +165,10 @@ impl<'a> Reader<'a> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::HelloFacts;
+    use super::*;
 
-    fn offered_versions(records: &[u8]) -> Vec<String> {
-        HelloFacts::read(records).versions
+    fn offered_versions(records: &[u8]) -> Vec<Cow<'static, str>> {
+        HelloFacts::read(records).offered.versions
     }
 
     /// A ClientHello with the given extensions block (its length included), in records of `cut` bytes.
@@ -222,19 +223,22 @@ mod tests {
             vec![0, 43, 0, 3, 2, 3, 4],
         ];
         let facts = HelloFacts::read(&hello([3, 3], Some(&extensions.concat()), 1000));
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let names =
+            |names: &[&str]| names.iter().map(|name| Cow::Owned((*name).to_owned())).collect();
         assert_eq!(
             facts,
             HelloFacts {
                 server_name: Some("a.example".to_owned()),
-                versions: names(&["TLS 1.3"]),
-                alpn: names(&["h2", "a\\nb"]),
-                signature_schemes: names(&[
-                    "ecdsa_secp256r1_sha256",
-                    "rsa_pss_rsae_sha256",
-                    "0x0b0b"
-                ]),
-                groups: names(&["GREASE", "X25519MLKEM768", "x25519", "0x7777"]),
+                offered: Offered {
+                    versions: names(&["TLS 1.3"]),
+                    alpn: names(&["h2", "a\\nb"]),
+                    signature_schemes: names(&[
+                        "ecdsa_secp256r1_sha256",
+                        "rsa_pss_rsae_sha256",
+                        "0x0b0b"
+                    ]),
+                    groups: names(&["GREASE", "X25519MLKEM768", "x25519", "0x7777"]),
+                },
             }
         );
     }
@@ -248,7 +252,8 @@ mod tests {
         ];
         for extension in extensions {
             let facts = HelloFacts::read(&hello([3, 3], Some(&extension), 1000));
-            let all = [facts.alpn, facts.signature_schemes, facts.groups].concat();
+            let Offered { alpn, signature_schemes, groups, .. } = facts.offered;
+            let all = [alpn, signature_schemes, groups].concat();
             assert!(all.last().unwrap().starts_with("and 99"), "{all:?}");
             assert!(all.concat().len() < 1200, "{all:?}");
         }

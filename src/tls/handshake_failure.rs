@@ -28,12 +28,14 @@ pub(super) fn refusal_of(
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
             | PeerIncompatible::SupportedVersionsExtensionRequired,
         ) => {
-            if oldest == TlsVersion::V1_2 && facts.versions.iter().any(|one| one == "TLS 1.3") {
+            if oldest == TlsVersion::V1_2
+                && facts.offered.versions.iter().any(|one| one == "TLS 1.3")
+            {
                 let sentence = "offered no TLS version before 1.3, which is not spoken here because of `rsa_1024` \
                                 in `accept_legacy`";
                 return Refusal::new(Reason::TlsFailure, sentence);
             }
-            let offered = match facts.versions.as_slice() {
+            let offered = match facts.offered.versions.as_slice() {
                 [] => "a version that could not be read".to_owned(),
                 versions => versions.join(", "),
             };
@@ -41,7 +43,7 @@ pub(super) fn refusal_of(
                 format!("offered only {offered}; the oldest version spoken here is {oldest}");
             let refusal = Refusal::new(Reason::TlsTooOld, sentence);
             if oldest > TlsVersion::V1_2
-                && facts.versions.iter().any(|version| version == "TLS 1.2")
+                && facts.offered.versions.iter().any(|version| version == "TLS 1.2")
             {
                 refusal.advising(
                     "have the client updated to TLS 1.3, or set `version_min = \"1.2\"` in `[site.tls]`",

@@ -3,8 +3,10 @@
 //! The whole registries are not needed: a number without a name here is shown as such, and whoever looks it up
 //! finds it.
 
+use std::borrow::Cow;
+
 /// A TLS version.
-pub(super) fn version(number: u16) -> String {
+pub(super) fn version(number: u16) -> Cow<'static, str> {
     let name = match number {
         0x0300 => "SSL 3.0",
         0x0301 => "TLS 1.0",
@@ -13,11 +15,11 @@ pub(super) fn version(number: u16) -> String {
         0x0304 => "TLS 1.3",
         other => return unknown(other),
     };
-    name.to_owned()
+    Cow::Borrowed(name)
 }
 
 /// A signature scheme.
-pub(super) fn signature_scheme(number: u16) -> String {
+pub(super) fn signature_scheme(number: u16) -> Cow<'static, str> {
     let name = match number {
         0x0201 => "rsa_pkcs1_sha1",
         0x0203 => "ecdsa_sha1",
@@ -46,11 +48,11 @@ pub(super) fn signature_scheme(number: u16) -> String {
         0x0906 => "mldsa87",
         other => return unknown(other),
     };
-    name.to_owned()
+    Cow::Borrowed(name)
 }
 
 /// A named group.
-pub(super) fn group(number: u16) -> String {
+pub(super) fn group(number: u16) -> Cow<'static, str> {
     /// From 1 on, without a gap.
     const CURVES: [&str; 33] = [
         "sect163k1",
@@ -105,16 +107,16 @@ pub(super) fn group(number: u16) -> String {
             None => return unknown(other),
         },
     };
-    name.to_owned()
+    Cow::Borrowed(name)
 }
 
-fn unknown(number: u16) -> String {
+fn unknown(number: u16) -> Cow<'static, str> {
     let [high, low] = number.to_be_bytes();
     // RFC 8701 reserves values of this pattern for clients that keep servers tolerant.
     if high == low && low & 0x0f == 0x0a {
-        return "GREASE".to_owned();
+        return Cow::Borrowed("GREASE");
     }
-    format!("{number:#06x}")
+    Cow::Owned(format!("{number:#06x}"))
 }
 
 #[cfg(test)]

@@ -171,7 +171,7 @@ where
         &self,
         _permit: Permit,
         call: &Call<B>,
-        mut request: Request<B>,
+        mut request: Box<Request<B>>,
     ) -> Result<(Response<Incoming>, Lease<B>), SendError> {
         let upstream = &*call.upstream;
         self.budget.earn();
@@ -217,10 +217,11 @@ where
             }
             let is_asked = call.is_idempotent && (is_reused || upstream.retry == Retry::Idempotent);
             let is_copied = is_asked || carrier.may_refuse();
-            let copy = call.empty.filter(|_| is_copied).map(|empty| copied(&request, empty()));
+            let copy =
+                call.empty.filter(|_| is_copied).map(|empty| Box::new(copied(&request, empty())));
             carrier.upgrades(request.headers().contains_key(header::UPGRADE));
             let mut lease = Lease::new(Rc::clone(&known.pool), carrier, call.options);
-            let mut error = match lease.carrier().send(request).await {
+            let mut error = match lease.carrier().send(*request).await {
                 Ok(response) => {
                     known.state.succeeded();
                     return Ok((response, lease));
@@ -228,7 +229,7 @@ where
                 Err(error) => error,
             };
             if let Some(unsent) = error.take_message() {
-                request = unsent;
+                request = Box::new(unsent);
                 if is_reused {
                     // It was closed meanwhile; that says nothing of the endpoint.
                     known.counters.retries.add(1);

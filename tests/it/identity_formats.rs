@@ -249,3 +249,20 @@ fn an_identity_that_cannot_be_told_goes_nowhere() {
     assert!(event.field("cause").contains("the ceiling is 1024"), "{event:?}");
     assert!(app.requests().is_empty());
 }
+
+#[test]
+fn a_reload_changes_what_is_said_of_a_client_that_is_known() {
+    let app = Upstream::answering(OK);
+    let gateway = gateway(&app, "formats = [\"xfcc\"]");
+    let mut open = gateway.connect();
+    open.get("/");
+    gateway.connect().get("/");
+    gateway.replace("formats = [\"xfcc\"]", "formats = [\"rfc9440\"]");
+    open.get("/");
+    gateway.connect().get("/");
+    let told = |request: &Message| {
+        (request.one("X-Forwarded-Client-Cert").is_some(), request.one("Client-Cert").is_some())
+    };
+    let told: Vec<_> = app.requests().iter().map(told).collect();
+    assert_eq!(told, [(true, false), (true, false), (false, true), (false, true)]);
+}

@@ -99,7 +99,7 @@ fn face(face: &Face) -> Value {
 fn of_site(look: &Snapshot, site: &Site) -> Value {
     let (name, client) = (site.name(), &site.config.client);
     let names = site.config.server_names.iter().map(|name| name.value.to_string());
-    let totals = look.sites.get(name.as_str());
+    let totals = look.sites.get(name);
     let ready = look.readiness.sites.iter().find(|one| one.name == name);
     let endpoints = ready.into_iter().flat_map(|ready| &ready.endpoints).map(|one| {
         let counted = look.endpoints.get(one.endpoint.as_str());
@@ -156,10 +156,10 @@ fn refusal(event: &RefusalEvent) -> Value {
         "peer": facts.peer,
         "local": facts.local,
         "sni": facts.server_name,
-        "versions": facts.versions,
-        "alpn": facts.alpn,
-        "groups": facts.groups,
-        "signature_schemes": facts.signature_schemes,
+        "versions": facts.offered.versions,
+        "alpn": facts.offered.alpn,
+        "groups": facts.offered.groups,
+        "signature_schemes": facts.offered.signature_schemes,
         "nearest": refusal.nearest,
         "chain": refusal.chain,
         "live": event.live,

@@ -70,10 +70,10 @@ fn refusal(out: &mut String, look: &Snapshot, event: &RefusalEvent) {
         ("Server name", facts.server_name.as_deref().unwrap_or_default()),
         ("Came from", &came),
         ("When", &timestamp_text(at)),
-        ("TLS versions", &facts.versions.join(", ")),
-        ("ALPN", &facts.alpn.join(", ")),
-        ("Groups", &facts.groups.join(", ")),
-        ("Signatures", &facts.signature_schemes.join(", ")),
+        ("TLS versions", &facts.offered.versions.join(", ")),
+        ("ALPN", &facts.offered.alpn.join(", ")),
+        ("Groups", &facts.offered.groups.join(", ")),
+        ("Signatures", &facts.offered.signature_schemes.join(", ")),
         ("Like it", &suppressed),
     ] {
         if !value.is_empty() {

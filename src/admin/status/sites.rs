@@ -34,7 +34,7 @@ fn of_site(out: &mut String, look: &Snapshot, site: &Site) {
         _ = write!(out, "<p class=\"note\">also {}</p>", Escaped(&others));
     }
     app(out, look, site, &name);
-    if let Some(totals) = look.sites.get(name.as_str()) {
+    if let Some(totals) = look.sites.get(name) {
         let p95 = totals.exchange.quantile(0.95).map_or_else(|| "–".to_owned(), seconds);
         out.push_str("<dl class=\"facts\">");
         for (name, value) in [

@@ -8,14 +8,11 @@ use crate::identity::Identity;
 
 use super::{EndpointCounters, Flood, NAMES_MAX, SiteCounters, WorkerCounters, enter};
 
-/// A site's name as all share it, and its counters.
-type Entry = (Arc<str>, Arc<SiteCounters>);
-
 /// What one worker counts with; stays on its thread.
 #[derive(Debug)]
 pub struct LocalCounters {
     shared: Arc<WorkerCounters>,
-    sites: RefCell<HashMap<String, Entry>>,
+    sites: RefCell<HashMap<String, (Arc<str>, Arc<SiteCounters>)>>,
 }
 
 impl LocalCounters {
@@ -40,23 +37,8 @@ impl LocalCounters {
         self.shared.plain[place.unwrap_or(last)].add(1);
     }
 
-    /// The counters of a site; its connections keep them.
-    pub fn site(&self, name: &str) -> Arc<SiteCounters> {
-        self.entry(name).1
-    }
-
-    /// Notes a client that was verified at a site.
-    pub fn saw(&self, site: &str, identity: &Identity, now: i64) {
-        let (site, _) = self.entry(site);
-        self.shared.clients.note(&site, identity, now);
-    }
-
-    /// The counters of an endpoint; its connections keep them.
-    pub fn endpoint(&self, name: &str) -> Arc<EndpointCounters> {
-        enter(&self.shared.endpoints, name).1
-    }
-
-    fn entry(&self, name: &str) -> Entry {
+    /// A site's name as all share it, and its counters; its connections keep both.
+    pub fn site(&self, name: &str) -> (Arc<str>, Arc<SiteCounters>) {
         let mut sites = self.sites.borrow_mut();
         if let Some((name, counters)) = sites.get(name) {
             return (Arc::clone(name), Arc::clone(counters));
@@ -66,5 +48,15 @@ impl LocalCounters {
             sites.insert(name.to_owned(), (Arc::clone(&entered.0), Arc::clone(&entered.1)));
         }
         entered
+    }
+
+    /// Notes a client that was verified at a site, which is named as all share it.
+    pub fn saw(&self, site: &Arc<str>, identity: &Identity, now: i64) {
+        self.shared.clients.note(site, identity, now);
+    }
+
+    /// The counters of an endpoint; its connections keep them.
+    pub fn endpoint(&self, name: &str) -> Arc<EndpointCounters> {
+        enter(&self.shared.endpoints, name).1
     }
 }

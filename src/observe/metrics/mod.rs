@@ -199,7 +199,7 @@ mod tests {
         for number in 0..3 {
             let worker = metrics.of_worker(number);
             worker.accepted();
-            let site = worker.site("a.example");
+            let (_, site) = worker.site("a.example");
             site.answered(&http::Method::GET, 204);
             worker.endpoint("http://127.0.0.1:1").failures.add(2);
         }
