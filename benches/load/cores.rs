@@ -3,6 +3,7 @@
 
 use std::thread;
 
+#[cfg(target_os = "linux")]
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// The processors that this process may use, in their order.
@@ -11,8 +12,7 @@ pub(crate) struct Cores(Vec<usize>);
 
 impl Cores {
     pub(crate) fn of_machine() -> Self {
-        let set = sched_getaffinity(None).unwrap();
-        Self((0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect())
+        Self(allowed())
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -47,10 +47,30 @@ impl Cores {
 
     /// Puts the calling thread on these processors.
     pub(crate) fn take(&self) {
-        let mut set = CpuSet::new();
-        for core in &self.0 {
-            set.set(*core);
-        }
-        sched_setaffinity(None, &set).unwrap();
+        pin(&self.0);
     }
 }
+
+#[cfg(target_os = "linux")]
+fn allowed() -> Vec<usize> {
+    let set = sched_getaffinity(None).unwrap();
+    (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
+}
+
+#[cfg(target_os = "linux")]
+fn pin(cores: &[usize]) {
+    let mut set = CpuSet::new();
+    for core in cores {
+        set.set(*core);
+    }
+    sched_setaffinity(None, &set).unwrap();
+}
+
+/// Elsewhere the system puts threads where it likes.
+#[cfg(not(target_os = "linux"))]
+fn allowed() -> Vec<usize> {
+    (0..thread::available_parallelism().map_or(1, std::num::NonZero::get)).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn pin(_: &[usize]) {}
