@@ -84,7 +84,8 @@ pub(crate) fn measure(
             operate(stage, instance, operations)
         }
         Work::Idle { connections } => idle(stage, peer, *connections),
-        Work::Startup => startup(stage, peer),
+        // Somebody may have taken its port.
+        Work::Startup => startup(stage, peer).or_else(|_| startup(stage, peer)),
         Work::Reload => reload::measure(stage, peer),
         Work::Workers if peer.kind == Kind::Gateway => workers(stage, peer),
         Work::Workers => return None,

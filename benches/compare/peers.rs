@@ -128,8 +128,12 @@ pub(crate) struct Plan<'a> {
 }
 
 impl Instance {
-    /// Starts it and waits until it answers.
+    /// Starts it and waits until it answers; once more if it does not, as somebody may have taken its port.
     pub(crate) fn start(peer: &Peer, plan: Plan<'_>) -> Result<Self, String> {
+        Self::try_start(peer, plan).or_else(|_| Self::try_start(peer, plan))
+    }
+
+    fn try_start(peer: &Peer, plan: Plan<'_>) -> Result<Self, String> {
         let mut instance = Self::launch(peer, plan)?;
         let client = instance.client(plan.certificates, &Tls::default());
         let answered = block_on(instance.answers(&client, Duration::from_secs(20)));

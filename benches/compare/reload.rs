@@ -86,7 +86,7 @@ pub(crate) fn measure(stage: &Stage, peer: &Peer) -> Result<Sample, String> {
 /// Whether new connections are shown this certificate, now or in a moment.
 async fn serves(client: &Client, expected: &rustls::pki_types::CertificateDer<'_>) -> bool {
     let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(3) {
+    while began.elapsed() < Duration::from_secs(10) {
         if let Ok(stream) = client.connect().await {
             let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
             if shown.first() == Some(expected) {

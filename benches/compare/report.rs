@@ -168,7 +168,7 @@ impl Report<'_> {
             }
         }
         lines.extend(self.results.notes.iter().map(|note| format!("- {note}.")));
-        lines.into_iter().map(|line| line + "\n").collect()
+        lines.iter().map(|line| wrapped(line)).collect()
     }
 
     /// Those that have samples of a case.
@@ -221,6 +221,26 @@ impl Report<'_> {
 /// Whether its figure is a cost, which all peers have.
 pub(crate) fn is_cost(case: &Case) -> bool {
     !matches!(case.work, Work::Reload | Work::Workers)
+}
+
+/// An item of a list on lines that are no longer than those of the page.
+fn wrapped(item: &str) -> String {
+    const COLUMNS: usize = 120;
+    let mut text = String::new();
+    let mut column = 0;
+    for word in item.split_whitespace() {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > COLUMNS {
+            text += "\n  ";
+            column = 2;
+        } else if column > 0 {
+            text += " ";
+            column += 1;
+        }
+        text += word;
+        column += length;
+    }
+    text + "\n"
 }
 
 fn table(head: &[String], rows: &[Vec<String>]) -> String {
