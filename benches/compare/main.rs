@@ -110,15 +110,33 @@ fn find(arguments: &Arguments, results: &mut Results) -> Vec<Peer> {
     found
 }
 
-/// All peers are up at once, and rounds go case by case, so that what else the machine does meanwhile hits all alike.
+/// First what needs all peers up at once, then what starts one of its own: a program that runs twice shares memory with
+/// itself, which would count half.
 fn run(arguments: &Arguments, stage: &Stage, peers: &[Peer], results: &mut Results) {
-    let instances = start(arguments, stage, peers, results);
-    for round in 0..arguments.rounds {
-        for case in arguments.cases.iter().filter(|case| round < case.rounds) {
+    let is_load = |case: &&Case| matches!(case.work, Work::Load(_));
+    let (loads, others): (Vec<_>, Vec<_>) = arguments.cases.iter().partition(is_load);
+    let instances = start(&loads, stage, peers, results);
+    rounds(arguments.rounds, &loads, stage, peers, &instances, results);
+    drop(instances);
+    rounds(arguments.rounds, &others, stage, peers, &Instances::new(), results);
+}
+
+/// Rounds go case by case, and in a case peer by peer in an order that is drawn anew, so that what else the machine
+/// does meanwhile hits all alike.
+fn rounds(
+    count: usize,
+    cases: &[&Case],
+    stage: &Stage,
+    peers: &[Peer],
+    instances: &Instances,
+    results: &mut Results,
+) {
+    for round in 0..count {
+        for case in cases.iter().filter(|case| round < case.rounds) {
             let mut order: Vec<_> = peers.iter().collect();
             fastrand::shuffle(&mut order);
             for peer in order {
-                match measure(stage, &instances, peer, case) {
+                match measure(stage, instances, peer, case) {
                     Some(Ok(sample)) => {
                         if matches!(case.work, Work::Reload) && reload::lost(&sample) {
                             // Of the others it is a figure.
@@ -134,18 +152,21 @@ fn run(arguments: &Arguments, stage: &Stage, peers: &[Peer], results: &mut Resul
                 }
             }
         }
-        eprintln!("round {} of {}, load {:.2}", round + 1, arguments.rounds, machine::load());
+        if !cases.is_empty() {
+            eprintln!("round {} of {count}, load {:.2}", round + 1, machine::load());
+        }
     }
 }
 
-fn start(arguments: &Arguments, stage: &Stage, peers: &[Peer], results: &mut Results) -> Instances {
+/// An instance of each peer for each kind of keys that a case needs.
+fn start(cases: &[&Case], stage: &Stage, peers: &[Peer], results: &mut Results) -> Instances {
     let mut instances = Instances::new();
     let needs = |wanted: bool| {
-        let is_it = |case: &Case| match &case.work {
+        let is_it = |case: &&Case| match &case.work {
             Work::Load(operations) => is_rsa(operations) == wanted,
             _ => false,
         };
-        arguments.cases.iter().any(is_it)
+        cases.iter().any(is_it)
     };
     for peer in peers {
         for (is_rsa, algorithm) in [(false, Algorithm::EcP256), (true, Algorithm::Rsa2048)] {

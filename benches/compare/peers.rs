@@ -227,7 +227,8 @@ fn command(
     let mut command = Command::new(&peer.program);
     let written = match peer.kind {
         Kind::Gateway => {
-            let more = format!("[runtime]\nwatch = false\nworkers = {}\n", plan.workers);
+            let readable = crate::load::runtime_for_readers();
+            let more = format!("[runtime]\nwatch = false\nworkers = {}\n{readable}", plan.workers);
             let text = crate::load::configuration(&address.to_string(), plan.app, &more);
             let path = folder.join("gateway.toml");
             command.args(["run", "--config"]).arg(&path);

@@ -40,8 +40,8 @@ struct Stage {
 
 impl Stage {
     fn gateway(&self) -> Gateway {
-        let more = "[runtime]\nwatch = false\n";
-        Gateway::start(&self.app, &self.certificates, &Cores::of_machine(), more)
+        let more = format!("[runtime]\nwatch = false\n{}", load::runtime_for_readers());
+        Gateway::start(&self.app, &self.certificates, &Cores::of_machine(), &more)
     }
 }
 

@@ -38,6 +38,11 @@ pub(crate) fn configuration(listener: &str, app: SocketAddr, more: &str) -> Stri
     )
 }
 
+/// Keys of `[runtime]` without which this user may not read what memory the gateway has; root needs none.
+pub(crate) fn runtime_for_readers() -> &'static str {
+    if rustix::process::geteuid().is_root() { "" } else { "core_dumps = true\n" }
+}
+
 impl Gateway {
     /// With the first of the server's certificates, on every address of this machine.
     pub(crate) fn start(app: &App, certificates: &Certificates, cores: &Cores, more: &str) -> Self {

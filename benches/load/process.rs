@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,7 +50,12 @@ impl Process {
     pub(crate) fn memory(&self) -> u64 {
         let of = |member: Member| -> Option<u64> {
             let path = format!("/proc/{}/smaps_rollup", member.number);
-            let text = fs::read_to_string(path).ok()?;
+            let text = match fs::read_to_string(&path) {
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    panic!("{path}: {error}; a gateway needs `runtime_for_readers` in its file")
+                }
+                text => text.ok()?,
+            };
             let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
             line.trim().trim_end_matches(" kB").parse::<u64>().ok()
         };
