@@ -7,7 +7,7 @@ use mtls_gateway::pki::Algorithm;
 
 use crate::cases::{Case, Operations, Work, all};
 use crate::load::{
-    App, Ask, Certificates, Client, Cores, Load, Outcome, Stream, Tls, block_on, exchange,
+    App, Ask, Certificates, Client, Cores, Load, Outcome, Stream, Tls, block_on, exchange, within,
 };
 use crate::peers::{Instance, Kind, Peer, Plan};
 use crate::reload;
@@ -124,8 +124,9 @@ fn idle(stage: &Stage, peer: &Peer, connections: usize) -> Result<Sample, String
     let count = if stage.is_test { 20 } else { connections };
     let instance = stage.start(peer, Algorithm::EcP256)?;
     let client = instance.client(&stage.ec, &Tls::default());
+    let enough = Duration::from_secs(120);
     stage.cores.load().run(|| {
-        block_on(async {
+        let measured = within(enough, async {
             // What is needed once is no part of a connection.
             drop(open(&client, BATCH).await?);
             let before = instance.process.settled_memory();
@@ -141,7 +142,8 @@ fn idle(stage: &Stage, peer: &Peer, connections: usize) -> Result<Sample, String
                 ("full_mib", after as f64 / 1024.0 / 1024.0),
             ]);
             Ok(Sample { value: each / 1024.0, more, ..Sample::default() })
-        })
+        });
+        block_on(measured)?
     })
 }
 

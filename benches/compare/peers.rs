@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::load::{Ask, Certificates, Client, Cores, Leaf, Process, Tls, block_on, exchange};
+use crate::load::{self, Ask, Certificates, Client, Cores, Leaf, Process, Tls, block_on, exchange};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -173,7 +173,7 @@ impl Instance {
                 let mut stream = client.connect().await?;
                 exchange(&mut stream, &head, b"", ask.length, &mut buffer).await
             };
-            match attempt.await {
+            match load::within(PATIENCE, attempt).await.and_then(|answer| answer) {
                 Ok(_) => return Ok(()),
                 Err(error) if began.elapsed() > within => return Err(error),
                 Err(_) if self.process.has_ended() => return Err("it has ended".to_owned()),
@@ -209,6 +209,8 @@ impl Instance {
     }
 }
 
+/// For one attempt.
+const PATIENCE: Duration = Duration::from_secs(5);
 const OUTPUT: &str = "output.log";
 const ENVOY_SECRET: &str = "envoy-secret.yaml";
 
@@ -227,9 +229,9 @@ fn command(
     let mut command = Command::new(&peer.program);
     let written = match peer.kind {
         Kind::Gateway => {
-            let readable = crate::load::runtime_for_readers();
+            let readable = load::runtime_for_readers();
             let more = format!("[runtime]\nwatch = false\nworkers = {}\n{readable}", plan.workers);
-            let text = crate::load::configuration(&address.to_string(), plan.app, &more);
+            let text = load::configuration(&address.to_string(), plan.app, &more);
             let path = folder.join("gateway.toml");
             command.args(["run", "--config"]).arg(&path);
             fs::write(path, text)
@@ -258,7 +260,7 @@ fn command(
 /// Puts places, addresses and bounds into a configuration.
 fn fill(text: &str, peer: &Peer, plan: Plan<'_>, folder: &Path, address: SocketAddr) -> String {
     // Two descriptors a connection, and some to spare.
-    let connections = (crate::load::descriptors() / 3).min(6000);
+    let connections = (load::descriptors() / 3).min(6000);
     let is_root = rustix::process::geteuid().is_root();
     let has_http2_of_its_own = is_at_least(&peer.version, [1, 25, 1]);
     let values = HashMap::from([

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mtls_gateway::pki::Algorithm;
 use tokio::io::AsyncReadExt as _;
 
-use crate::load::{Ask, Client, Leaf, Outcome, Stream, Tls, block_on, exchange};
+use crate::load::{Ask, Client, Leaf, Outcome, Stream, Tls, block_on, exchange, within};
 use crate::measure::{Sample, Stage};
 use crate::peers::Peer;
 
@@ -17,6 +17,9 @@ const KEPT: u32 = 16;
 const PAUSE: Duration = Duration::from_millis(5);
 /// Beside them, a new connection for each request.
 const PAUSE_OF_NEW: Duration = Duration::from_millis(20);
+
+/// For the last answers.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long each part is, and how many reloads there are in the second.
 struct Extent {
@@ -49,8 +52,11 @@ pub(crate) fn measure(stage: &Stage, peer: &Peer) -> Result<Sample, String> {
     let mut instance = stage.start(peer, Algorithm::EcP256)?;
     let certificates = stage.certificates(Algorithm::EcP256);
     let client = instance.client(certificates, &Tls::default());
-    let load = |time: Duration| stage.cores.load().run(|| block_on(steady(&client, time)));
-    let quiet = load(extent.quiet);
+    let load = |time: Duration| {
+        let all = || block_on(within(time + PATIENCE, steady(&client, time)));
+        stage.cores.load().run(all)
+    };
+    let quiet = load(extent.quiet)?;
     let (busy, leaf) = thread::scope(|scope| {
         let reloads = scope.spawn(|| {
             stage.cores.load().take();
@@ -65,6 +71,7 @@ pub(crate) fn measure(stage: &Stage, peer: &Peer) -> Result<Sample, String> {
         let busy = load(extent.busy);
         (busy, reloads.join().unwrap())
     });
+    let busy = busy?;
     let expected = certificates.server(leaf).der();
     let is_new = block_on(serves(&client, expected));
     let micros = |outcome: &Outcome, percent| outcome.latency(percent).as_secs_f64() * 1e6;

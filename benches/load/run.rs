@@ -17,6 +17,9 @@ use super::http1::exchange;
 use super::http2;
 use super::{Ask, Client, Outcome, Process, Stream};
 
+/// How long a load may take: one that waits for an answer that never comes would wait forever.
+const ENOUGH: Duration = Duration::from_secs(180);
+
 /// What an operation is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
@@ -65,10 +68,23 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     LocalSet::new().block_on(&runtime, future)
 }
 
+/// What comes of a future that is done in time.
+pub(crate) async fn within<T>(
+    time: Duration,
+    future: impl Future<Output = T>,
+) -> Result<T, String> {
+    tokio::time::timeout(time, future).await.map_err(|_| format!("not done within {time:?}"))
+}
+
 impl Load {
     /// Does so many operations, and tells what `process` spent on them.
     pub(crate) fn run(&self, client: &Client, operations: usize, process: &Process) -> Outcome {
-        block_on(self.measure(client, operations, process))
+        let measured = within(ENOUGH, self.measure(client, operations, process));
+        block_on(measured).unwrap_or_else(|error| {
+            let mut outcome = Outcome::default();
+            outcome.error(error);
+            outcome
+        })
     }
 
     async fn measure(&self, client: &Client, operations: usize, process: &Process) -> Outcome {
