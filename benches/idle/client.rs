@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use socket2::{Domain, Socket, Type};
 
-use crate::gateway::{Gateway, SITE};
+use crate::load::{Certificates, Gateway, SITE};
 
 /// Addresses of this machine that clients come from, so that there are ports enough.
 const SOURCES: usize = 8;
@@ -55,11 +55,11 @@ pub(crate) struct Clients {
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 impl Clients {
-    pub(crate) fn new(gateway: &Gateway, alpn: Alpn) -> Self {
+    pub(crate) fn new(gateway: &Gateway, certificates: &Certificates, alpn: Alpn) -> Self {
         let mut roots = RootCertStore::empty();
-        roots.add(gateway.server_ca.der().clone()).unwrap();
-        let chain = vec![gateway.caller.der().clone()];
-        let key = PrivateKeyDer::from_pem_slice(gateway.caller.key_pem().as_bytes()).unwrap();
+        roots.add(certificates.server_ca.der().clone()).unwrap();
+        let chain = vec![certificates.caller.der().clone()];
+        let key = PrivateKeyDer::from_pem_slice(certificates.caller.key_pem().as_bytes()).unwrap();
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider);
         let builder = builder.with_safe_default_protocol_versions().unwrap();
@@ -70,8 +70,7 @@ impl Clients {
             Alpn::Http1 => vec![b"http/1.1".to_vec()],
             Alpn::Http2 => vec![b"h2".to_vec()],
         };
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, gateway.address.port()));
-        Self { address, config: Arc::new(config), alpn }
+        Self { address: gateway.address, config: Arc::new(config), alpn }
     }
 
     /// Opens so many connections, asks once on each, and keeps them open.

@@ -12,16 +12,16 @@
 #![allow(clippy::disallowed_macros, reason = "it prints its figures")]
 #![allow(clippy::disallowed_methods, reason = "memory gives no sign when it has settled")]
 
-mod app;
 mod client;
-mod gateway;
+#[path = "../load/mod.rs"]
+mod load;
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use app::App;
 use client::{Alpn, Clients, Kept};
-use gateway::Gateway;
+use load::{App, Certificates, Cores, Gateway};
+use mtls_gateway::pki::Algorithm;
 
 /// How many there are of each kind.
 struct Counts {
@@ -30,6 +30,19 @@ struct Counts {
     busy: usize,
     /// Requests whose time is taken.
     requests: usize,
+}
+
+/// What all measurements have in common.
+struct Stage {
+    app: App,
+    certificates: Certificates,
+}
+
+impl Stage {
+    fn gateway(&self) -> Gateway {
+        let more = format!("[runtime]\nwatch = false\n{}", load::runtime_for_readers());
+        Gateway::start(&self.app, &self.certificates, &Cores::of_machine(), &more)
+    }
 }
 
 fn main() {
@@ -43,17 +56,20 @@ fn main() {
     let counts = if is_test {
         Counts { idle: 50, busy: 20, requests: 20 }
     } else {
-        let idle = asked.unwrap_or(20_000).min(gateway::descriptors() - 500);
+        let idle = asked.unwrap_or(20_000).min(load::descriptors() - 500);
         Counts { idle, busy: 1000.min(idle), requests: 2000 }
     };
-    let app = App::start();
+    let stage = Stage {
+        app: App::start(Cores::of_machine()),
+        certificates: Certificates::make(Algorithm::EcP256),
+    };
     println!("| what | how many | memory in all (PSS) | each |\n|---|---|---|---|");
     let mut latencies = Vec::new();
     for alpn in [Alpn::Http1, Alpn::Http2] {
-        latencies.extend(idle(&app, alpn, &counts));
+        latencies.extend(idle(&stage, alpn, &counts));
     }
     for alpn in [Alpn::Http1, Alpn::Http2] {
-        busy(&app, alpn, counts.busy);
+        busy(&stage, alpn, counts.busy);
     }
     println!(
         "\n| beside them | a request on a kept connection, p50, p99 | handshake and request, p50, p99 |"
@@ -65,9 +81,9 @@ fn main() {
 }
 
 /// Verified connections that have asked once and are kept.
-fn idle(app: &App, alpn: Alpn, counts: &Counts) -> Vec<String> {
-    let gateway = Gateway::start(app, "");
-    let clients = Clients::new(&gateway, alpn);
+fn idle(stage: &Stage, alpn: Alpn, counts: &Counts) -> Vec<String> {
+    let gateway = stage.gateway();
+    let clients = Clients::new(&gateway, &stage.certificates, alpn);
     let before = warmed_up(&gateway, &clients);
     let mut lines = Vec::new();
     if alpn == Alpn::Http1 {
@@ -76,36 +92,41 @@ fn idle(app: &App, alpn: Alpn, counts: &Counts) -> Vec<String> {
     let began = Instant::now();
     let parked = clients.park(counts.idle, client::GET);
     eprintln!("{} {} connections in {:?}", parked.len(), alpn.name(), began.elapsed());
-    row(&format!("idle, {}", alpn.name()), parked.len(), before, gateway.settled_memory());
+    row(&format!("idle, {}", alpn.name()), parked.len(), before, gateway.process.settled_memory());
     let name = format!("{} idle, {}", parked.len(), alpn.name());
     lines.push(latency(&name, &clients, counts.requests));
     drop(parked);
-    let left = gateway.settled_memory();
+    let left = gateway.process.settled_memory();
     println!("| after all of them closed | | {} KiB | |", left / 1024);
     lines
 }
 
 /// Connections whose exchange does not end.
-fn busy(app: &App, alpn: Alpn, count: usize) {
+fn busy(stage: &Stage, alpn: Alpn, count: usize) {
     for (what, request) in [
         ("request that waits for the app", client::HELD),
         ("client that reads nothing of a large response", client::LARGE),
         ("client that sends a body and stops", client::SLOW_POST),
     ] {
-        let gateway = Gateway::start(app, "");
-        let clients = Clients::new(&gateway, alpn);
+        let gateway = stage.gateway();
+        let clients = Clients::new(&gateway, &stage.certificates, alpn);
         let before = warmed_up(&gateway, &clients);
-        let begun = app.begun();
+        let begun = stage.app.begun();
         let parked: Vec<TcpStream> = clients.park(count, request);
-        app.wait_for(begun + count);
-        row(&format!("{what}, {}", alpn.name()), parked.len(), before, gateway.settled_memory());
+        stage.app.wait_for(begun + count);
+        row(
+            &format!("{what}, {}", alpn.name()),
+            parked.len(),
+            before,
+            gateway.process.settled_memory(),
+        );
     }
 }
 
 /// What the gateway needs once it has done each thing that is done once.
 fn warmed_up(gateway: &Gateway, clients: &Clients) -> u64 {
     drop(clients.park(50, client::GET));
-    gateway.settled_memory()
+    gateway.process.settled_memory()
 }
 
 fn row(what: &str, count: usize, before: u64, after: u64) {
