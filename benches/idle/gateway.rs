@@ -15,6 +15,8 @@ use crate::app::App;
 
 pub(crate) const SITE: &str = "www.example.com";
 
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_mtls-gateway");
+
 /// How many descriptors a process may have; this one takes them, and the gateway inherits them.
 pub(crate) fn descriptors() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
@@ -32,8 +34,13 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// One site with default settings, but for what would end what is measured.
     pub(crate) fn start(app: &App, more: &str) -> Self {
+        Self::start_by(Command::new(PROGRAM), app, more)
+    }
+
+    /// One site with default settings, but for what would end what is measured; `command` is the program, or what runs
+    /// it.
+    pub(crate) fn start_by(mut command: Command, app: &App, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server_ca = Authority::root("Server CA").unwrap();
         let client_ca = Authority::root("Client CA").unwrap();
@@ -54,7 +61,7 @@ impl Gateway {
                 app.address
             ),
         );
-        let mut process = Command::new(env!("CARGO_BIN_EXE_mtls-gateway"))
+        let mut process = command
             .args(["run", "--config"])
             .arg(folder.path().join("gateway.toml"))
             .stderr(Stdio::piped())
@@ -94,8 +101,12 @@ impl Gateway {
         last
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     fn memory(&self) -> u64 {
-        let path = format!("/proc/{}/smaps_rollup", self.process.id());
+        let path = format!("/proc/{}/smaps_rollup", self.id());
         let text = fs::read_to_string(path).unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024

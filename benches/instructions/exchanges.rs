@@ -1,0 +1,81 @@
+//! What a request and a connection cost the built gateway, end to end: its one worker, all libraries and the way into
+//! the kernel, but not the kernel itself.
+
+use std::path::Path;
+
+use rustls::HandshakeKind;
+use rustls::client::Resumption;
+
+use crate::app::App;
+use crate::callgrind::Callgrind;
+use crate::client::{Http1, Http2};
+use crate::connect::{Alpn, Clients};
+use crate::gateway::{Gateway, PROGRAM};
+
+/// One thing that clients do, again and again.
+pub(crate) struct Exchange {
+    pub(crate) name: &'static str,
+    /// How often it is done while instructions are counted, and before.
+    count: u64,
+    prepare: fn(&Gateway) -> Box<dyn FnMut()>,
+}
+
+pub(crate) const EXCHANGES: [Exchange; 5] = [
+    Exchange { name: "h1 GET, 1 KiB", count: 500, prepare: |gateway| http1(gateway, 1024) },
+    Exchange { name: "h1 GET, 64 KiB", count: 100, prepare: |gateway| http1(gateway, 64 * 1024) },
+    Exchange { name: "h2 GET, 1 KiB", count: 500, prepare: http2 },
+    Exchange { name: "handshake, GET and close", count: 50, prepare: shaken },
+    Exchange { name: "resumed handshake, GET and close", count: 50, prepare: resumed },
+];
+
+impl Exchange {
+    /// Instructions of one of them.
+    pub(crate) fn measure(&self) -> u64 {
+        let callgrind = Callgrind::new(self.name);
+        let app = App::start();
+        // The sandbox would keep valgrind from its own files.
+        let gateway = Gateway::start_by(
+            callgrind.command(Path::new(PROGRAM), None),
+            &app,
+            "workers = 1\nsandbox = \"off\"\n",
+        );
+        let mut exchange = (self.prepare)(&gateway);
+        // What is made once and what is remembered, such as a connection to the app.
+        (0..self.count).for_each(|_| exchange());
+        let work = || (0..self.count).for_each(|_| exchange());
+        callgrind.count(gateway.id(), work) / self.count
+    }
+}
+
+fn http1(gateway: &Gateway, bytes: usize) -> Box<dyn FnMut()> {
+    let mut connection = Http1(Clients::new(gateway, Alpn::Http1).connect(0));
+    Box::new(move || connection.get(bytes))
+}
+
+fn http2(gateway: &Gateway) -> Box<dyn FnMut()> {
+    let mut connection = Http2::new(Clients::new(gateway, Alpn::Http2).connect(0));
+    Box::new(move || connection.get(1024))
+}
+
+fn shaken(gateway: &Gateway) -> Box<dyn FnMut()> {
+    connections(Clients::new(gateway, Alpn::Http1), HandshakeKind::Full)
+}
+
+fn resumed(gateway: &Gateway) -> Box<dyn FnMut()> {
+    let clients = Clients::resuming(gateway, Alpn::Http1, Resumption::in_memory_sessions(8));
+    once(&clients);
+    connections(clients, HandshakeKind::Resumed)
+}
+
+fn connections(clients: Clients, expected: HandshakeKind) -> Box<dyn FnMut()> {
+    Box::new(move || assert_eq!(once(&clients), Some(expected)))
+}
+
+/// A connection, a request, the end of both.
+fn once(clients: &Clients) -> Option<HandshakeKind> {
+    let mut connection = Http1(clients.connect(0));
+    connection.get(1024);
+    let kind = connection.0.conn.handshake_kind();
+    connection.close();
+    kind
+}
