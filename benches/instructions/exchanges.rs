@@ -24,7 +24,7 @@ pub(crate) const EXCHANGES: [Exchange; 5] = [
     Exchange { name: "h1 GET, 1 KiB", count: 500, prepare: |gateway| http1(gateway, 1024) },
     Exchange { name: "h1 GET, 64 KiB", count: 100, prepare: |gateway| http1(gateway, 64 * 1024) },
     Exchange { name: "h2 GET, 1 KiB", count: 500, prepare: http2 },
-    Exchange { name: "handshake, GET and close", count: 50, prepare: shaken },
+    Exchange { name: "full handshake, GET and close", count: 50, prepare: shaken },
     Exchange { name: "resumed handshake, GET and close", count: 50, prepare: resumed },
 ];
 
@@ -33,12 +33,13 @@ impl Exchange {
     pub(crate) fn measure(&self) -> u64 {
         let callgrind = Callgrind::new(self.name);
         let app = App::start();
-        // The sandbox would keep valgrind from its own files.
-        let gateway = Gateway::start_by(
-            callgrind.command(Path::new(PROGRAM), None),
-            &app,
-            "workers = 1\nsandbox = \"off\"\n",
-        );
+        let mut command = callgrind.command(Path::new(PROGRAM), None);
+        // It would warn of what is allowed below.
+        command.env("RUST_LOG", "info,mtls_gateway::process=error");
+        // The sandbox would keep valgrind from its own files, and nobody but root could tell a process anything that
+        // lets no debugger in.
+        let more = "workers = 1\nsandbox = \"off\"\ncore_dumps = true\n";
+        let gateway = Gateway::start_by(command, &app, more);
         let mut exchange = (self.prepare)(&gateway);
         // What is made once and what is remembered, such as a connection to the app.
         (0..self.count).for_each(|_| exchange());

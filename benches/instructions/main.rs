@@ -1,12 +1,12 @@
 //! How many instructions a request, a connection and their steps take, as valgrind counts them: the same in every run,
-//! whatever else the machine does, so that more than a budget allows is a failure. `docs/performance.md` has the figures
-//! and what to do then.
+//! whatever else the machine does, so that more than a budget allows is a failure. `docs/performance.md` has the
+//! figures and what to do then.
 //!
 //! ```sh
 //! cargo bench --bench instructions                      # all, compared with budget.toml beside this file
 //! cargo bench --bench instructions -- h1                # what has a word in its name
 //! cargo bench --bench instructions -- --callers h1      # and where its instructions go, function by function
-//! UPDATE_BUDGET=1 cargo bench --bench instructions      # writes budget.toml anew; with a word, the lines of that
+//! UPDATE_BUDGET=1 cargo bench --bench instructions      # writes the budget anew; with a word, the lines of that
 //! ```
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing else to say")]
@@ -40,7 +40,7 @@ mod steps;
 use std::env;
 use std::process::ExitCode;
 
-use budget::{Budget, Standing, TOLERANCE_PERCENT};
+use budget::{Budget, Standing, grouped};
 use callgrind::Callgrind;
 use exchanges::EXCHANGES;
 use steps::STEPS;
@@ -48,6 +48,10 @@ use steps::STEPS;
 /// One line of the table.
 struct Row {
     name: &'static str,
+    /// How far a figure may be off its budget. Most steps are the same in every run; random serial numbers and the
+    /// thread that writes the access log moved theirs by 1 %, and so did sockets those of requests, on a machine with
+    /// much else to do. Another kernel may cut what is read otherwise.
+    tolerance_percent: u64,
     measure: Box<dyn Fn() -> u64>,
 }
 
@@ -78,6 +82,11 @@ fn main() -> ExitCode {
         // The words are for another benchmark.
         return ExitCode::SUCCESS;
     }
+    if !has_avx2() {
+        // Nobody can help it, so that CI does not fail.
+        eprintln!("!! SKIPPED (instructions): the budget is for x86-64 with AVX2");
+        return ExitCode::SUCCESS;
+    }
     if let Some(why) = Callgrind::missing() {
         eprintln!("!! SKIPPED (instructions): {why}");
         return match env::var_os("CI") {
@@ -98,12 +107,26 @@ fn main() -> ExitCode {
     judge(&standings)
 }
 
+/// Whether valgrind shows programs the processor that they were counted on, which is one and the same wherever the real
+/// one can do that.
+fn has_avx2() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx2");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 fn rows() -> Vec<Row> {
-    let steps =
-        STEPS.iter().map(|step| Row { name: step.name, measure: Box::new(|| step.measure()) });
-    let exchanges = EXCHANGES
-        .iter()
-        .map(|exchange| Row { name: exchange.name, measure: Box::new(|| exchange.measure()) });
+    let steps = STEPS.iter().map(|step| Row {
+        name: step.name,
+        tolerance_percent: 3,
+        measure: Box::new(|| step.measure()),
+    });
+    let exchanges = EXCHANGES.iter().map(|exchange| Row {
+        name: exchange.name,
+        tolerance_percent: 5,
+        measure: Box::new(|| exchange.measure()),
+    });
     steps.chain(exchanges).collect()
 }
 
@@ -129,7 +152,7 @@ fn measure<'a>(
         if shows_callers {
             callers::print(&Callgrind::new(row.name).calls(), measured);
         }
-        let standing = budget.standing(row.name, measured);
+        let standing = budget.standing(row.name, measured, row.tolerance_percent);
         standings.push((*row, measured, standing));
     }
     standings
@@ -137,39 +160,29 @@ fn measure<'a>(
 
 /// Says what is to be done, and fails where a budget is not kept.
 fn judge(standings: &[(&Row, u64, Standing)]) -> ExitCode {
-    const UPDATE: &str = "UPDATE_BUDGET=1 cargo bench --bench instructions";
+    const BENCH: &str = "cargo bench --bench instructions";
     let mut code = ExitCode::SUCCESS;
-    for (Row { name, .. }, _, standing) in standings {
+    for (Row { name, tolerance_percent, .. }, _, standing) in standings {
         match standing {
             Standing::Kept => {}
             Standing::Loose => eprintln!(
-                "!! `{name}` takes over {TOLERANCE_PERCENT} % less than its budget: lower it, `{UPDATE} -- '{name}'`"
+                "!! `{name}` takes over {tolerance_percent} % less than its budget: lower it, \
+                 `UPDATE_BUDGET=1 {BENCH} -- '{name}'`"
             ),
             Standing::Exceeded => {
                 code = ExitCode::FAILURE;
                 eprintln!(
-                    "!! TOO MUCH: `{name}` takes over {TOLERANCE_PERCENT} % more than its budget: see where, `cargo bench \
-                     --bench instructions -- --callers '{name}'`; if it is worth it, `{UPDATE} -- '{name}'`"
+                    "!! TOO MUCH: `{name}` takes over {tolerance_percent} % more than its budget: see where, \
+                     `{BENCH} -- --callers '{name}'`; if it is worth it, `UPDATE_BUDGET=1 {BENCH} -- '{name}'`"
                 );
             }
             Standing::Unknown => {
                 code = ExitCode::FAILURE;
-                eprintln!("!! NO BUDGET: `{name}` is not in budget.toml: `{UPDATE} -- '{name}'`");
+                eprintln!(
+                    "!! NO BUDGET: `{name}` is not in budget.toml: `UPDATE_BUDGET=1 {BENCH} -- '{name}'`"
+                );
             }
         }
     }
     code
-}
-
-/// With a comma between thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -65,7 +65,11 @@ pub(crate) const STEPS: [Step; 19] = [
     Step { name: "list of 1,000, found", count: 1000, prepare: |_| listed(1000) },
     Step { name: "list of 1,000,000, found", count: 1000, prepare: |_| listed(1_000_000) },
     Step { name: "exchange without an access line", count: 1000, prepare: |_| exchange(false) },
-    Step { name: "exchange that leaves an access line", count: 1000, prepare: |_| exchange(true) },
+    Step {
+        name: "exchange that leaves an access line",
+        count: 20_000,
+        prepare: |_| exchange(true),
+    },
     Step { name: "site of a name, 1 site", count: 10_000, prepare: |_| site(1) },
     Step { name: "site of a name, 1,000 sites", count: 10_000, prepare: |_| site(1000) },
     Step { name: "route of a path, the last of 20", count: 10_000, prepare: |_| route(20) },
