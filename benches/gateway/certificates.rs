@@ -1,4 +1,4 @@
-//! A site as a configuration makes it, and so many clients of its CA that none is remembered when it comes again.
+//! A site as a configuration makes it, and clients of its CA.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,9 +13,6 @@ use rcgen::{
     KeyUsagePurpose, SerialNumber, SignatureAlgorithm,
 };
 
-/// More than a site remembers (1024).
-const CLIENTS: u64 = 1100;
-
 /// A site and clients.
 pub(crate) struct Stage {
     pub(crate) site: Arc<Site>,
@@ -24,8 +21,8 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// All keys are of this algorithm; the clients' certificates differ by their serial number only.
-    pub(crate) fn new(algorithm: &'static SignatureAlgorithm) -> Self {
+    /// All keys are of this algorithm; the certificates of so many clients differ by their serial number only.
+    pub(crate) fn new(algorithm: &'static SignatureAlgorithm, clients: u64) -> Self {
         let key = || KeyPair::generate_for(algorithm).unwrap();
         let (root_key, sub_key, client_key) = (key(), key(), key());
         let root = authority("Example Root CA").self_signed(&root_key).unwrap();
@@ -36,7 +33,7 @@ impl Stage {
             let client = client(serial).signed_by(&client_key, &sub_issuer).unwrap();
             vec![client.der().to_vec(), sub.der().to_vec()]
         };
-        Self { site: site(&root.pem()), chains: (0..CLIENTS).map(chain).collect() }
+        Self { site: site(&root.pem()), chains: (0..clients).map(chain).collect() }
     }
 }
 

@@ -8,6 +8,7 @@
 mod access;
 mod big_list;
 mod certificates;
+mod exchange;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -29,6 +30,9 @@ use mtls_gateway::tls::unix_now;
 
 use big_list::BigList;
 use certificates::Stage;
+
+/// More than a site remembers (1024), so that none is remembered when it comes again.
+const CLIENTS: u64 = 1100;
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -64,7 +68,7 @@ fn verdicts(criterion: &mut Criterion) {
     for (name, algorithm) in
         [("P-256", &rcgen::PKCS_ECDSA_P256_SHA256), ("RSA-2048", &rcgen::PKCS_RSA_SHA256)]
     {
-        let stage = Stage::new(algorithm);
+        let stage = Stage::new(algorithm, CLIENTS);
         let mut chains = stage.chains.iter().cycle();
         group.bench_function(format!("{name}, new"), |bencher| {
             bencher.iter(|| stage.site.tls.judge(chains.next().unwrap()).unwrap());
@@ -117,14 +121,14 @@ fn lists(criterion: &mut Criterion) {
 
 /// What is left to the access log.
 fn lines(criterion: &mut Criterion) {
-    let stage = Stage::new(&rcgen::PKCS_ECDSA_P256_SHA256);
+    let stage = Stage::new(&rcgen::PKCS_ECDSA_P256_SHA256, 1);
     let verdict = stage.site.tls.judge(&stage.chains[0]).unwrap().verdict;
     access::access(criterion, &verdict);
 }
 
 /// Made once a connection, set on each of its requests.
 fn headers(criterion: &mut Criterion) {
-    let stage = Stage::new(&rcgen::PKCS_ECDSA_P256_SHA256);
+    let stage = Stage::new(&rcgen::PKCS_ECDSA_P256_SHA256, 1);
     let verdict = stage.site.tls.judge(&stage.chains[0]).unwrap().verdict;
     let mode = ClientMode::Require;
     let mut group = criterion.benchmark_group("identity headers");

@@ -52,10 +52,19 @@ pub(crate) struct Clients {
     alpn: Alpn,
 }
 
-type Tls = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 impl Clients {
     pub(crate) fn new(gateway: &Gateway, certificates: &Certificates, alpn: Alpn) -> Self {
+        Self::resuming(gateway, certificates, alpn, Resumption::disabled())
+    }
+
+    pub(crate) fn resuming(
+        gateway: &Gateway,
+        certificates: &Certificates,
+        alpn: Alpn,
+        resumption: Resumption,
+    ) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(certificates.server_ca.der().clone()).unwrap();
         let chain = vec![certificates.caller.der().clone()];
@@ -65,7 +74,7 @@ impl Clients {
         let builder = builder.with_safe_default_protocol_versions().unwrap();
         let builder = builder.with_root_certificates(roots);
         let mut config = builder.with_client_auth_cert(chain, key).unwrap();
-        config.resumption = Resumption::disabled();
+        config.resumption = resumption;
         config.alpn_protocols = match alpn {
             Alpn::Http1 => vec![b"http/1.1".to_vec()],
             Alpn::Http2 => vec![b"h2".to_vec()],
@@ -99,7 +108,7 @@ impl Clients {
         stream
     }
 
-    fn connect(&self, number: usize) -> Tls {
+    pub(crate) fn connect(&self, number: usize) -> Tls {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let source = Ipv4Addr::new(127, 0, 1, u8::try_from(number % SOURCES).unwrap_or(0) + 1);
         socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();

@@ -19,6 +19,9 @@ pub(crate) fn descriptors() -> usize {
     limit.maximum.map_or(usize::MAX, |maximum| usize::try_from(maximum).unwrap_or(usize::MAX))
 }
 
+/// The gateway that is measured.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_mtls-gateway");
+
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     pub(crate) process: Process,
@@ -46,11 +49,21 @@ pub(crate) fn runtime_for_readers() -> &'static str {
 impl Gateway {
     /// With the first of the server's certificates, on every address of this machine.
     pub(crate) fn start(app: &App, certificates: &Certificates, cores: &Cores, more: &str) -> Self {
+        Self::start_by(Command::new(PROGRAM), app, certificates, cores, more)
+    }
+
+    /// The same; `command` is the program, or what runs it.
+    pub(crate) fn start_by(
+        mut command: Command,
+        app: &App,
+        certificates: &Certificates,
+        cores: &Cores,
+        more: &str,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         certificates.write(folder.path(), Leaf::First);
         let configuration = configuration("0.0.0.0:0", app.address, more);
         fs::write(folder.path().join("gateway.toml"), configuration).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mtls-gateway"));
         command.args(["run", "--config"]).arg(folder.path().join("gateway.toml"));
         command.stderr(Stdio::piped());
         let mut process = Process::start(command, cores).unwrap();

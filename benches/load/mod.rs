@@ -32,7 +32,7 @@ pub(crate) use app::App;
 pub(crate) use certificates::{Certificates, Group, Leaf, SITE, Tls};
 pub(crate) use client::{Client, Stream};
 pub(crate) use cores::Cores;
-pub(crate) use gateway::{Gateway, configuration, descriptors, runtime_for_readers};
+pub(crate) use gateway::{Gateway, PROGRAM, configuration, descriptors, runtime_for_readers};
 pub(crate) use http1::{Answer, Ask, exchange};
 pub(crate) use outcome::Outcome;
 pub(crate) use process::Process;

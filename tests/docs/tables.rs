@@ -156,3 +156,18 @@ fn what_is_monitored_is_told() {
     let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
     assert!(dashboard["panels"].as_array().unwrap().len() > 10);
 }
+
+#[test]
+fn the_budget_of_instructions_is_what_the_page_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/performance.md")).unwrap();
+    let budget = fs::read_to_string(root.join("benches/instructions/budget.toml")).unwrap();
+    let lines = budget.lines().filter_map(|line| line.strip_prefix('"')?.split_once("\" = "));
+    let lines: Vec<_> = lines.map(|(step, count)| [step.to_owned(), count.to_owned()]).collect();
+    let said: Vec<_> = rows(section(&page, "Instructions"))
+        .into_iter()
+        .map(|row| [row[0].clone(), row[1].replace(',', "")])
+        .collect();
+    assert!(!said.is_empty());
+    assert_eq!(said, lines);
+}
