@@ -49,8 +49,8 @@ pub(super) struct ClientIo {
     substitute: Option<(Vec<u8>, usize)>,
     /// Set once the write side is closed.
     linger: Option<Linger>,
-    /// Of HTTP/2.
-    frames: Option<FrameWatch>,
+    /// Of HTTP/2, on the heap, as most connections are none.
+    frames: Option<Box<FrameWatch>>,
     /// Whether the stream has left bytes with the HTTP library that it could not take.
     is_refusing: bool,
     /// Whether the client may go on after the write side is closed, because this is HTTP no more.
@@ -71,7 +71,7 @@ impl ClientIo {
             standing,
             substitute: None,
             linger: None,
-            frames,
+            frames: frames.map(Box::new),
             is_refusing: false,
             is_tunnel: false,
         }
@@ -248,7 +248,7 @@ impl AsyncRead for ClientIo {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
-        if let Some(ending) = self.frames.as_mut().and_then(FrameWatch::ending) {
+        if let Some(ending) = self.frames.as_mut().and_then(|frames| frames.ending()) {
             ending.fill(buffer);
             return Poll::Ready(Ok(()));
         }

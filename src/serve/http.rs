@@ -44,25 +44,13 @@ pub(super) async fn serve(
     let activity = Rc::new(Activity::new(http2));
     let frames = http2.then(|| FrameWatch::new(site.config.limits.control_frames_per_second));
     let io = ClientIo::new(stream, Rc::clone(&activity), Rc::clone(&standing), frames);
-    let outlet = http2.then(|| io.outlet());
-    let io = TokioIo::new(io);
     let service = service(Rc::clone(&worker), Rc::clone(&standing), Rc::clone(&activity), shaken);
-    let limits = &site.config.limits;
-    // Boxed, so that a connection needs the memory of what it is and not of all that it could be.
     if http2 {
-        let mut builder = http_settings::http2(limits);
-        if site.config.routes.iter().any(|route| route.value.takes_websocket()) {
-            builder.enable_connect_protocol();
-        }
-        let mut connection = Box::new(builder.serve_connection(io, service));
-        drive(&mut *connection, outlet, &worker, &standing, &activity, &site.config).await;
-        if let Some(flood) = activity.flood() {
-            standing.flooded(flood);
-        }
-        return;
+        // On the heap, so that a connection of HTTP/1.1 needs no memory for what it is not.
+        return Box::pin(serve_http2(&worker, &standing, &activity, site, io, service)).await;
     }
-    let builder = http_settings::http1(limits);
-    let (mut io, mut service) = (io, service);
+    let builder = http_settings::http1(&site.config.limits);
+    let (mut io, mut service) = (TokioIo::new(io), service);
     loop {
         let (end, parts) = {
             let mut connection = Box::new(builder.serve_connection(io, service));
@@ -86,6 +74,33 @@ pub(super) async fn serve(
         io.inner_mut().unread(&parts.read_buf);
         drop(parts.read_buf);
         rest::rest(io.inner_mut(), &worker, &standing, &activity, &site.config).await;
+    }
+}
+
+async fn serve_http2<S>(
+    worker: &Worker,
+    standing: &Standing,
+    activity: &Activity,
+    site: &Site,
+    io: ClientIo,
+    service: S,
+) where
+    S: Service<
+            Request<Incoming>,
+            Response = Response<WatchedBody>,
+            Error = Dropped,
+            Future: 'static,
+        >,
+{
+    let outlet = io.outlet();
+    let mut builder = http_settings::http2(&site.config.limits);
+    if site.config.routes.iter().any(|route| route.value.takes_websocket()) {
+        builder.enable_connect_protocol();
+    }
+    let mut connection = builder.serve_connection(TokioIo::new(io), service);
+    drive(&mut connection, Some(outlet), worker, standing, activity, &site.config).await;
+    if let Some(flood) = activity.flood() {
+        standing.flooded(flood);
     }
 }
 
