@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -50,8 +51,14 @@ impl Gateway {
         certificates.write(folder.path(), Leaf::First);
         let configuration = configuration("0.0.0.0:0", app.address, more);
         fs::write(folder.path().join("gateway.toml"), configuration).unwrap();
+        let (address, process) = Self::launch(folder.path(), cores);
+        Self { address, process, folder }
+    }
+
+    /// With the `gateway.toml` of a folder, whose first listener is on 127.0.0.1 or on every address.
+    pub(crate) fn launch(folder: &Path, cores: &Cores) -> (SocketAddr, Process) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mtls-gateway"));
-        command.args(["run", "--config"]).arg(folder.path().join("gateway.toml"));
+        command.args(["run", "--config"]).arg(folder.join("gateway.toml"));
         command.stderr(Stdio::piped());
         let mut process = Process::start(command, cores).unwrap();
         let mut log = BufReader::new(process.child.stderr.take().unwrap()).lines();
@@ -68,7 +75,6 @@ impl Gateway {
                 eprintln!("{line}");
             }
         });
-        let address = SocketAddr::from(([127, 0, 0, 1], address.port()));
-        Self { address, process, folder }
+        (SocketAddr::from(([127, 0, 0, 1], address.port())), process)
     }
 }

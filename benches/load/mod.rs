@@ -36,4 +36,4 @@ pub(crate) use gateway::{Gateway, configuration, descriptors, runtime_for_reader
 pub(crate) use http1::{Answer, Ask, exchange};
 pub(crate) use outcome::Outcome;
 pub(crate) use process::Process;
-pub(crate) use run::{Kind, Load, block_on};
+pub(crate) use run::{Kind, Load, block_on, resting};
