@@ -121,8 +121,7 @@ async fn announcement(client: &Client) -> usize {
     let inner = Arc::clone(&tls.client_auth_cert_resolver);
     tls.client_auth_cert_resolver = Arc::new(Listening { inner, seen: Arc::clone(&seen) });
     call(&Client { address: client.address, tls: Arc::new(tls) }).await.unwrap();
-    let seen = *seen.lock().unwrap();
-    seen
+    *seen.lock().unwrap()
 }
 
 #[derive(Debug)]
