@@ -1,5 +1,5 @@
-//! A revocation list of any length, written as DER directly: a library would hold a million entries as objects
-//! first. Its signature is none; reading and looking do not ask for it.
+//! A revocation list of any length of the CA `Example CA`, written as DER directly: a library would hold a million
+//! entries as objects first.
 
 /// A list and what it revokes.
 pub(crate) struct BigList {
@@ -8,7 +8,13 @@ pub(crate) struct BigList {
 }
 
 impl BigList {
+    /// One whose signature is none; reading and looking do not ask for it.
     pub(crate) fn new(count: usize) -> Self {
+        Self::signed(count, |_| vec![0; 71])
+    }
+
+    /// One with the signature that `sign` makes of its bytes: ECDSA with SHA-256, DER.
+    pub(crate) fn signed(count: usize, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> Self {
         let serials = serials(count);
         let mut entries = Vec::with_capacity(count * 36);
         for serial in &serials {
@@ -24,9 +30,12 @@ impl BigList {
             element(0x30, &element(0x31, &element(0x30, &name))),
             element(0x17, b"260101000000Z"),
             element(0x17, b"400101000000Z"),
-            element(0x30, &entries),
+            // A list without entries has no list of them (RFC 5280, section 5.1.2.6).
+            if count == 0 { Vec::new() } else { element(0x30, &entries) },
         ];
-        let parts = [element(0x30, &signed.concat()), algorithm, element(0x03, &[0; 72])];
+        let signed = element(0x30, &signed.concat());
+        let signature = element(0x03, &[vec![0], sign(&signed)].concat());
+        let parts = [signed, algorithm, signature];
         Self { der: element(0x30, &parts.concat()), serials }
     }
 }

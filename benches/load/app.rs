@@ -1,5 +1,6 @@
-//! An app that costs little: `/bytes/NUMBER` answers so many bytes, and `/` and any other path `ok`, each when the
-//! request is there as a whole. `/held` never answers, and `/large` streams without end.
+//! An app that costs little: `/bytes/NUMBER` answers so many bytes, `/padded/NUMBER` with so many bytes of headers, and
+//! `/` and any other path `ok`, each when the request is there as a whole. `/held` never answers, and `/large` streams
+//! without end.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Cores;
-use super::http1::{head_end, header};
+use super::http1::{head_end, header, padding};
 use super::run::block_on;
 
 pub(crate) struct App {
@@ -80,11 +81,14 @@ async fn serve_all(stream: &mut TcpStream, begun: &AtomicUsize) -> std::io::Resu
             return endless(stream, path == "/large").await;
         }
         receive(stream, &head, &mut bytes).await?;
-        let length: Option<usize> =
-            path.strip_prefix("/bytes/").and_then(|number| number.parse().ok());
-        let answer = answers.entry(length).or_insert_with_key(|length| {
+        let number = |prefix| path.strip_prefix(prefix).and_then(|text| text.parse::<usize>().ok());
+        let (length, padded) = (number("/bytes/"), number("/padded/"));
+        let answer = answers.entry((length, padded)).or_insert_with(|| {
             let body = length.map_or(b"ok".to_vec(), |length| vec![b'x'; length]);
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            let more: String = padding(padded.unwrap_or(0))
+                .map(|(name, value)| format!("{name}: {value}\r\n"))
+                .collect();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{more}\r\n", body.len());
             [head.into_bytes(), body].concat()
         });
         stream.write_all(answer).await?;

@@ -102,6 +102,11 @@ impl Certificates {
 
     /// A client that shows its certificate and believes the two servers. It remembers no session.
     pub(crate) fn client(&self, tls: &Tls) -> Arc<ClientConfig> {
+        self.client_with(&self.caller, tls)
+    }
+
+    /// The same with another certificate.
+    pub(crate) fn client_with(&self, caller: &Issued, tls: &Tls) -> Arc<ClientConfig> {
         let version: &SupportedProtocolVersion = if tls.is_1_2 { &TLS12 } else { &TLS13 };
         let known = self.servers.iter().map(|server| server.der().clone()).collect();
         let mut config = ClientConfig::builder_with_provider(Arc::new(provider(tls)))
@@ -110,8 +115,8 @@ impl Certificates {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Known(known)))
             .with_client_auth_cert(
-                vec![self.caller.der().clone()],
-                PrivateKeyDer::from_pem_slice(self.caller.key_pem().as_bytes()).unwrap(),
+                vec![caller.der().clone()],
+                PrivateKeyDer::from_pem_slice(caller.key_pem().as_bytes()).unwrap(),
             )
             .unwrap();
         config.resumption = Resumption::disabled();

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -54,7 +55,7 @@ impl Gateway {
 
     /// The same; `command` is the program, or what runs it.
     pub(crate) fn start_by(
-        mut command: Command,
+        command: Command,
         app: &App,
         certificates: &Certificates,
         cores: &Cores,
@@ -64,7 +65,18 @@ impl Gateway {
         certificates.write(folder.path(), Leaf::First);
         let configuration = configuration("0.0.0.0:0", app.address, more);
         fs::write(folder.path().join("gateway.toml"), configuration).unwrap();
-        command.args(["run", "--config"]).arg(folder.path().join("gateway.toml"));
+        let (address, process) = Self::launch(command, folder.path(), cores);
+        Self { address, process, folder }
+    }
+
+    /// With the `gateway.toml` of a folder, whose first listener is on 127.0.0.1 or on every address; `command` is the
+    /// program, or what runs it.
+    pub(crate) fn launch(
+        mut command: Command,
+        folder: &Path,
+        cores: &Cores,
+    ) -> (SocketAddr, Process) {
+        command.args(["run", "--config"]).arg(folder.join("gateway.toml"));
         command.stderr(Stdio::piped());
         let mut process = Process::start(command, cores).unwrap();
         let mut log = BufReader::new(process.child.stderr.take().unwrap()).lines();
@@ -81,7 +93,6 @@ impl Gateway {
                 eprintln!("{line}");
             }
         });
-        let address = SocketAddr::from(([127, 0, 0, 1], address.port()));
-        Self { address, process, folder }
+        (SocketAddr::from(([127, 0, 0, 1], address.port())), process)
     }
 }

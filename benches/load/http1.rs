@@ -12,17 +12,31 @@ pub(crate) struct Ask {
     pub(crate) length: usize,
     /// Bytes that are sent with it.
     pub(crate) upload: usize,
+    /// Bytes of header lines beside those that it needs: of the request, and of the answer.
+    pub(crate) padding: usize,
+    pub(crate) answer_padding: usize,
 }
 
 impl Ask {
     /// So many bytes of the app.
     pub(crate) fn bytes(length: usize) -> Self {
-        Self { path: format!("/bytes/{length}"), length, upload: 0 }
+        let path = format!("/bytes/{length}");
+        Self { path, length, upload: 0, padding: 0, answer_padding: 0 }
     }
 
     /// So many bytes to the app, which answers two.
     pub(crate) fn upload(upload: usize) -> Self {
-        Self { path: "/upload".to_owned(), length: 2, upload }
+        Self { path: "/upload".to_owned(), upload, ..Self::bytes(2) }
+    }
+
+    /// A small answer to a request with so many bytes of headers more.
+    pub(crate) fn padded(padding: usize) -> Self {
+        Self { padding, ..Self::bytes(2) }
+    }
+
+    /// A small answer that has so many bytes of headers more.
+    pub(crate) fn padded_answer(answer_padding: usize) -> Self {
+        Self { path: format!("/padded/{answer_padding}"), answer_padding, ..Self::bytes(2) }
     }
 
     /// The request without its body; with `closes` the last of its connection.
@@ -35,8 +49,22 @@ impl Ask {
         if closes {
             head += "Connection: close\r\n";
         }
+        for (name, value) in padding(self.padding) {
+            head += &format!("{name}: {value}\r\n");
+        }
         (head + "\r\n").into_bytes()
     }
+}
+
+/// Headers that take so many bytes on lines of HTTP/1.1, at most 1 KiB each.
+pub(crate) fn padding(bytes: usize) -> impl Iterator<Item = (String, String)> {
+    const LINE: usize = 1024;
+    /// `x-padding-00: ` and the end of the line.
+    const FRAME: usize = 16;
+    (0..bytes.div_ceil(LINE)).map(move |number| {
+        let line = LINE.min(bytes - number * LINE).max(FRAME + 1);
+        (format!("x-padding-{number:02}"), "v".repeat(line - FRAME))
+    })
 }
 
 /// What came back.

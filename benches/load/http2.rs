@@ -4,8 +4,9 @@ use std::future::poll_fn;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use http::{Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 
+use super::http1::padding;
 use super::{Ask, Client, SITE};
 
 /// Room for what a client receives ahead: a stream's and a connection's.
@@ -42,10 +43,16 @@ pub(crate) async fn exchange(sender: &mut Sender, ask: &Ask, body: &Bytes) -> Re
 type Failure = Box<dyn std::error::Error>;
 
 async fn try_exchange(sender: &mut Sender, ask: &Ask, body: &Bytes) -> Result<(), Failure> {
-    let request = Request::builder()
+    let mut request = Request::builder()
         .method(if body.is_empty() { Method::GET } else { Method::POST })
-        .uri(format!("https://{SITE}{}", ask.path))
-        .body(())?;
+        .uri(format!("https://{SITE}{}", ask.path));
+    for (name, value) in padding(ask.padding) {
+        let mut value = HeaderValue::try_from(value)?;
+        // Else the second request would send a number in its place.
+        value.set_sensitive(true);
+        request = request.header(name, value);
+    }
+    let request = request.body(())?;
     *sender = sender.clone().ready().await?;
     let (response, mut sending) = sender.send_request(request, body.is_empty())?;
     let mut left = body.clone();

@@ -36,4 +36,4 @@ pub(crate) use gateway::{Gateway, PROGRAM, configuration, descriptors, runtime_f
 pub(crate) use http1::{Answer, Ask, exchange};
 pub(crate) use outcome::Outcome;
 pub(crate) use process::Process;
-pub(crate) use run::{Kind, Load, block_on, within};
+pub(crate) use run::{Kind, Load, block_on, resting, within};

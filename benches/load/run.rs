@@ -126,12 +126,13 @@ impl Load {
     async fn lanes(&self, client: &Client) -> Result<Vec<Lane>, String> {
         let is_last = matches!(self.kind, Kind::Handshakes { .. });
         let body = Bytes::from(vec![b'x'; self.ask.upload]);
+        let is_small = self.ask.length.max(self.ask.answer_padding) <= 4096;
         let lane = |kind| Lane {
             kind,
             ask: self.ask.clone(),
             head: self.ask.head(is_last),
             body: body.clone(),
-            buffer: vec![0; if self.ask.length > 4096 { 256 * 1024 } else { 16 * 1024 }],
+            buffer: vec![0; if is_small { 16 * 1024 } else { 256 * 1024 }],
         };
         let mut lanes = Vec::new();
         for _ in 0..self.connections {
@@ -155,7 +156,7 @@ impl Load {
 }
 
 /// What a process has spent, once what it did last is over.
-async fn resting(process: &Process) -> Duration {
+pub(crate) async fn resting(process: &Process) -> Duration {
     tokio::time::sleep(Duration::from_millis(10)).await;
     process.processor_time()
 }

@@ -4,7 +4,7 @@
 //! the certificate stays beside it here, so that its dates and its limits can be judged.
 
 use std::borrow::Cow;
-use std::ops::RangeInclusive;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::TrustAnchor;
@@ -19,8 +19,8 @@ pub(super) struct Anchors {
     certificates: Vec<Certificate>,
     /// The file of each anchor, likewise.
     files: Vec<PathBuf>,
-    /// When all of them are valid, which is the usual case.
-    all_valid: RangeInclusive<i64>,
+    /// Where those of each name stand, so that their number costs a handshake nothing. A name is DER without its head.
+    by_name: HashMap<Vec<u8>, Vec<usize>>,
 }
 
 impl Anchors {
@@ -34,18 +34,19 @@ impl Anchors {
         let mut anchors = Vec::with_capacity(cas.len());
         let mut certificates = Vec::with_capacity(cas.len());
         let mut files = Vec::with_capacity(cas.len());
-        let mut all_valid = i64::MIN..=i64::MAX;
-        for ca in cas {
+        let mut by_name: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+        for (place, ca) in cas.into_iter().enumerate() {
             match webpki::anchor_from_trusted_cert(&ca.der) {
-                Ok(anchor) => anchors.push(anchor.to_owned()),
+                Ok(anchor) => {
+                    by_name.entry(anchor.subject.to_vec()).or_default().push(place);
+                    anchors.push(anchor.to_owned());
+                }
                 Err(error) => return Err(Box::new((ca, error))),
             }
-            let (start, end) = (*all_valid.start(), *all_valid.end());
-            all_valid = start.max(ca.claims.not_before)..=end.min(ca.claims.not_after);
             certificates.push(Certificate { der: ca.der, claims: ca.claims });
             files.push(ca.file);
         }
-        Ok(Self { anchors, certificates, files, all_valid })
+        Ok(Self { anchors, certificates, files, by_name })
     }
 
     /// All of them, in force or not.
@@ -59,20 +60,17 @@ impl Anchors {
         self.files.get(at).map(PathBuf::as_path)
     }
 
-    /// Those that are valid at `now`, Unix time.
-    pub(super) fn in_force(&self, now: i64) -> InForce<'_> {
-        if self.all_valid.contains(&now) {
-            return InForce {
-                anchors: Cow::Borrowed(&self.anchors),
-                certificates: self.certificates.iter().collect(),
-            };
-        }
-        let pairs = self.anchors.iter().zip(&self.certificates);
-        let (anchors, certificates): (Vec<_>, Vec<_>) = pairs
-            .filter(|(_, certificate)| is_in_force(certificate, now))
-            .map(|(anchor, certificate)| (anchor.clone(), certificate))
-            .unzip();
-        InForce { anchors: Cow::Owned(anchors), certificates }
+    /// Those of these names that are valid at `now`, Unix time. A name is DER without its head.
+    pub(super) fn in_force(&self, now: i64, names: &BTreeSet<Cow<'_, [u8]>>) -> InForce<'_> {
+        let places = names.iter().filter_map(|name| self.by_name.get(name.as_ref())).flatten();
+        let mut places: Vec<usize> = places.copied().collect();
+        places.sort_unstable();
+        let pairs = places.into_iter().filter_map(|place| {
+            let (anchor, certificate) = (self.anchors.get(place)?, self.certificates.get(place)?);
+            is_in_force(certificate, now).then(|| (anchor.clone(), certificate))
+        });
+        let (anchors, certificates) = pairs.unzip();
+        InForce { anchors, certificates }
     }
 }
 
@@ -82,11 +80,11 @@ pub(super) fn is_in_force(certificate: &Certificate, now: i64) -> bool {
     (claims.not_before..=claims.not_after).contains(&now)
 }
 
-/// The anchors that may end a path now.
+/// The anchors that may end a path now, the one that lasts longest first.
 #[derive(Debug)]
 pub(super) struct InForce<'a> {
     /// As webpki takes them.
-    pub(super) anchors: Cow<'a, [TrustAnchor<'static>]>,
+    pub(super) anchors: Vec<TrustAnchor<'static>>,
     /// The certificate of each, in the same order.
     pub(super) certificates: Vec<&'a Certificate>,
 }
@@ -100,5 +98,46 @@ impl InForce<'_> {
             .iter()
             .position(|one| std::ptr::eq(std::ptr::from_ref(one).cast(), anchor))?;
         self.certificates.get(at).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Claims;
+    use crate::pki::Authority;
+
+    const DAY: i64 = 24 * 60 * 60;
+
+    #[test]
+    fn of_all_anchors_those_are_taken_that_bear_a_name_and_hold() {
+        let now = time::OffsetDateTime::now_utc().unix_timestamp();
+        let ca = |name, last| {
+            let made = Authority::draft(name).valid(now - 9 * DAY..now + last * DAY);
+            let der = made.authority().unwrap().der().clone();
+            let claims = Claims::from_der(&der).unwrap();
+            TrustedCa { der, claims, file: PathBuf::new() }
+        };
+        let cas = [ca("One", 3), ca("Two", 4), ca("One", 5), ca("One", -1), ca("Three", 6)];
+        let subjects: Vec<Vec<u8>> = ["One", "Three", "Nobody"]
+            .map(|name| {
+                webpki::anchor_from_trusted_cert(&ca(name, 1).der).unwrap().subject.to_vec()
+            })
+            .into();
+        let anchors = Anchors::new(cas.to_vec()).unwrap();
+        let taken = |names: &[usize]| {
+            let names =
+                names.iter().map(|place| Cow::Borrowed(subjects[*place].as_slice())).collect();
+            let found = anchors.in_force(now, &names);
+            for (anchor, certificate) in found.anchors.iter().zip(&found.certificates) {
+                let of_it = found.certificate_of(anchor).unwrap();
+                assert_eq!(of_it.der, certificate.der);
+            }
+            let days = found.certificates.iter().map(|ca| (ca.claims.not_after - now) / DAY);
+            days.collect::<Vec<_>>()
+        };
+        assert!(taken(&[]).is_empty() && taken(&[2]).is_empty());
+        assert_eq!(taken(&[0]), [5, 3]);
+        assert_eq!(taken(&[0, 1]), [6, 5, 3]);
     }
 }

@@ -4,16 +4,35 @@
 //! whose names fit together. So only those go in that the client's certificate can need by name; and
 //! where two of them have one name, only those that an anchor vouches for, which no stranger can make.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use rustls::pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
+use crate::identity::Claims;
+
 use super::super::algorithms::Algorithms;
-use super::super::material::{Certificate, Signature};
+use super::super::material::{Certificate, Signature, content};
 use super::anchors::InForce;
 
 /// How many signatures are checked to tell certificates of one name apart: about as many as certificates fit
 /// into a handshake, so that no junk hides the right one. It bounds what a stranger can cost, to some 15 ms.
 const SIGNATURES_MAX: usize = 256;
+
+/// The names of whoever issued the certificates at hand, DER without its head: no anchor with another name can end a
+/// path of them. The client's own is given by its claims, as not every certificate that is read is for webpki.
+pub(super) fn issuers<'a>(
+    claims: &'a Claims,
+    presented: &'a [CertificateDer<'a>],
+    helpers: &'a [Certificate],
+) -> BTreeSet<Cow<'a, [u8]>> {
+    let read = presented.iter().filter_map(Candidate::read);
+    let of_presented = read.map(|candidate| Cow::Owned(candidate.certificate.issuer().to_vec()));
+    let known = std::iter::once(claims).chain(helpers.iter().map(|helper| &helper.claims));
+    let of_known = known.filter_map(|claims| content(&claims.issuer_der)).map(Cow::Borrowed);
+    of_known.chain(of_presented).collect()
+}
 
 /// The certificates among `presented` and `helpers` that a path from `end_entity` to one of `anchors` may use.
 pub(super) fn select<'a>(

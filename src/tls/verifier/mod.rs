@@ -249,7 +249,8 @@ impl ClientVerifier {
         now: UnixTime,
     ) -> Result<Path, Refusal> {
         let seconds = seconds(now);
-        let anchors = self.anchors.in_force(seconds);
+        let issuers = candidates::issuers(claims, intermediates, &self.helpers);
+        let anchors = self.anchors.in_force(seconds, &issuers);
         let judge = Judge {
             anchors: &anchors,
             rules: &self.rules,

@@ -4,7 +4,7 @@ use rustls::pki_types::TrustAnchor;
 
 use super::super::testing::Lab;
 use super::*;
-use crate::config::{Condition, CrlMissing, Legacy, Located, Rule};
+use crate::config::{CaHints, Condition, CrlMissing, Legacy, Located, Rule};
 use crate::identity::{Field, Pattern};
 use crate::pki::{Authority, self_signed_server};
 
@@ -197,6 +197,26 @@ fn a_ca_out_of_its_dates_is_refused_only_when_nothing_remains() {
     assert_eq!(trust.hints.len(), 1);
     all += &said;
     insta::assert_snapshot!("expired", all);
+}
+
+#[test]
+fn names_that_do_not_go_into_the_handshake_are_an_error() {
+    let lab = Lab::new();
+    let long = |number| Authority::root(&format!("{number:0>1000}")).unwrap();
+    let bundle = |count| {
+        let cas = (0..count).map(|number| long(number).certificate_pem().to_owned());
+        cas.collect::<String>()
+    };
+    lab.write("ca.crt", bundle(60));
+    assert_eq!(lab.trust().0.hints.len(), 60);
+    lab.write("ca.crt", bundle(66));
+    let said = lab.refusal_of_ca();
+    assert!(said.contains("the names of the 66 CAs of `client_ca` do not go into"), "{said}");
+    // They can be trusted all the same.
+    let mut site = lab.site();
+    site.client.ca_hints = CaHints::None;
+    let (trust, said) = lab.trust_of(&site, &[]);
+    assert_eq!(trust.map(|trust| trust.anchors.len()), Some(66), "{said}");
 }
 
 fn rule(field: Field, pattern: &str) -> Located<Rule> {
