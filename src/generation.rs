@@ -60,6 +60,11 @@ impl Site {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// The same, to be kept.
+    pub fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
 }
 
 /// What `check` tells about a site.

@@ -74,7 +74,7 @@ async fn open(worker: Rc<Worker>, mut stream: TcpStream, arrival: Arrival) -> Op
     let epoch = worker.shared.epoch.load(Ordering::Acquire);
     let generation = worker.shared.generation.load_full();
     // A listener on all addresses does not know which of them the client came to.
-    let local = match arrival.local.ip().is_unspecified() {
+    let local = match arrival.local.ip().to_canonical().is_unspecified() {
         true => stream.local_addr().unwrap_or(arrival.local),
         false => arrival.local,
     };

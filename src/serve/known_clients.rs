@@ -52,13 +52,21 @@ impl KnownClients {
             // What holds for a site may have changed.
             *known = Known { generation: Arc::downgrade(generation), headers: HashMap::new() };
         }
+        let key = (site.number, Arc::as_ptr(identity));
+        if let Some((_, headers)) = known.headers.get(&key) {
+            return Rc::clone(headers);
+        }
+        if known.headers.len() == known.headers.capacity() {
+            // An identity that nothing has any more never comes again: its client gets a new one.
+            known.headers.retain(|_, (identity, _)| identity.strong_count() > 0);
+        }
         if known.headers.len() >= COUNT_MAX {
             // Rare, and then as good as any order: all start anew.
             known.headers.clear();
         }
-        let key = (site.number, Arc::as_ptr(identity));
-        let entry = known.headers.entry(key);
-        Rc::clone(&entry.or_insert_with(|| (Arc::downgrade(identity), made())).1)
+        let headers = made();
+        known.headers.insert(key, (Arc::downgrade(identity), Rc::clone(&headers)));
+        headers
     }
 
     /// What a client offered. Most offer what the one before them did: of thousands of connections that are open, each

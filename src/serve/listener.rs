@@ -259,13 +259,18 @@ impl Acceptor {
             let counts = wanted.iter().chain(open.iter()).find(|other| is_same(other));
             let counts = counts.map(|other| Arc::clone(&other.counts)).unwrap_or_default();
             let socket = match open.iter().position(is_same) {
-                Some(at) => Ok(open.swap_remove(at).socket),
-                None => one.socket.try_clone().and_then(AcceptingSocket::new),
+                Some(at) => {
+                    let Open { socket, local, .. } = open.swap_remove(at);
+                    Ok((socket, local))
+                }
+                None => {
+                    let socket = one.socket.try_clone().and_then(AcceptingSocket::new);
+                    socket.map(|socket| (socket, one.address()))
+                }
             };
             match socket {
-                Ok(socket) => {
-                    let (listener, local) = (Arc::clone(listener), one.address());
-                    wanted.push(Open { listener, counts, socket, local });
+                Ok((socket, local)) => {
+                    wanted.push(Open { listener: Arc::clone(listener), counts, socket, local });
                 }
                 Err(error) => {
                     let again =

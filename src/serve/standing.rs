@@ -259,14 +259,16 @@ fn caller(
     site: Arc<Site>,
     verdict: Verdict,
 ) -> Caller {
-    let (site_name, counters) = worker.counters.site(site.name());
+    let (counted_as, counters) = worker.counters.site(site.name());
     if let Some(identity) = verdict.identity() {
-        worker.counters.saw(&site_name, identity, unix_now());
+        worker.counters.saw(&counted_as, identity, unix_now());
     }
     let identity_headers = worker.known_clients.headers(&generation, &site, &verdict);
     Caller {
         generation,
         identity_headers,
+        // Its own, even where so many have come that it is counted among the others: rates are kept by it.
+        site_name: site.shared_name(),
         site,
         verdict,
         peer: facts.peer,
@@ -278,7 +280,6 @@ fn caller(
         rates: Arc::clone(&worker.shared.rates),
         counters,
         access_log: Rc::clone(&worker.access_log),
-        site_name,
     }
 }
 

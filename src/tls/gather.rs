@@ -101,3 +101,117 @@ impl Gathered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::Read as _;
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::thread;
+    use std::time::Duration;
+
+    use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
+    use socket2::SockRef;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+    use crate::pki::Authority;
+    use crate::tls::ClientStream;
+
+    const LENGTH: usize = 6 * 1024 * 1024 + 321;
+
+    /// How often the content repeats itself: not in step with any buffer.
+    const PERIOD: usize = 251;
+
+    /// What is written at once, over and over: heads of frames, parts of records, whole ones, and more.
+    const WRITES: [&[usize]; 7] = [
+        &[9, 1],
+        &[9, 16 * 1024],
+        &[700],
+        &[9, 5000, 9, 4000],
+        &[16 * 1024 - 9],
+        &[40_000, 9],
+        &[0, 333, 0],
+    ];
+
+    /// Reads all that comes, slowly at first.
+    fn taken(mut client: StreamOwned<ClientConnection, TcpStream>) -> Vec<u8> {
+        let (mut all, mut part) = (Vec::new(), [0; 7000]);
+        loop {
+            let count = client.read(&mut part).unwrap();
+            if count == 0 {
+                return all;
+            }
+            all.extend_from_slice(&part[..count]);
+            if all.len() < 1024 * 1024 {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    #[test]
+    fn all_arrives_in_order_however_little_is_taken_at_once() {
+        let authority = Authority::root("CA").unwrap();
+        let server = authority.server(["a.example"]).issue().unwrap();
+        let key = PrivateKeyDer::from_pem_slice(server.key_pem().as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![server.der().clone()], key)
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der().clone()).unwrap();
+        let trusting = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        SockRef::from(&tcp).set_recv_buffer_size(16 * 1024).unwrap();
+        let name = "a.example".try_into().unwrap();
+        let client = ClientConnection::new(Arc::new(trusting), name).unwrap();
+        let client = thread::spawn(move || taken(StreamOwned::new(client, tcp)));
+
+        let content: Vec<u8> = (0..=250).cycle().take(LENGTH + 64 * 1024).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (tcp, _) = listener.accept().unwrap();
+            SockRef::from(&tcp).set_send_buffer_size(16 * 1024).unwrap();
+            tcp.set_nonblocking(true).unwrap();
+            let tcp = tokio::net::TcpStream::from_std(tcp).unwrap();
+            let accepted =
+                TlsAcceptor::from(Arc::new(config)).accept(ClientStream::new(tcp, false));
+            let (mut stream, mut gathered) = (accepted.await.unwrap(), Gathered::default());
+            let mut written = 0;
+            for (turn, lengths) in WRITES.iter().cycle().enumerate() {
+                let mut at = written;
+                let mut slices = Vec::new();
+                for length in *lengths {
+                    let end = (at + length).min(LENGTH);
+                    slices.push(IoSlice::new(&content[at..end]));
+                    at = end;
+                }
+                written +=
+                    poll_fn(|cx| gathered.poll_write(&mut stream, cx, &slices)).await.unwrap();
+                if written == LENGTH {
+                    break;
+                }
+                if turn % 5 == 0 {
+                    // As at the end of a turn, which does not wait.
+                    _ = poll_fn(|cx| Poll::Ready(gathered.poll_flush(&mut stream, cx))).await;
+                }
+            }
+            poll_fn(|cx| gathered.poll_flush(&mut stream, cx)).await.unwrap();
+            poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx)).await.unwrap();
+        });
+        let taken = client.join().unwrap();
+        assert_eq!(taken.len(), LENGTH);
+        let differs = (0..LENGTH).find(|at| usize::from(taken[*at]) != at % PERIOD);
+        assert_eq!(differs, None);
+    }
+}

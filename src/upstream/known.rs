@@ -66,8 +66,9 @@ impl<B> Registry<B> {
             if let Some(known) = ways.iter().find(|known| known.tls.as_ref() == tls) {
                 return Rc::clone(known);
             }
-            // Of ways that no generation has any more the connections end, and then they are of no use.
-            ways.retain(|known| known.pool.has_connections());
+            // Of ways that no generation has any more the connections end, and then they are of no use. A request that
+            // waits for one to close is about to open its own.
+            ways.retain(|known| known.pool.has_connections() || Rc::strong_count(known) > 1);
         }
         let known = Rc::new(Known {
             pool: Rc::new(Pool::default()),

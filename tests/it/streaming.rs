@@ -7,8 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
+use socket2::SockRef;
 
 use crate::support::PATIENCE;
+use crate::support::frames::{self, Frames};
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::h2::{self, empty, request};
 use crate::support::message::SITE;
@@ -148,6 +150,83 @@ fn a_large_request_arrives_whole_over_http_2() {
     };
     let (response, ()) = client.wait(async { tokio::join!(response, feed) });
     assert_eq!(response.unwrap().status(), 200);
+}
+
+/// An app that sends as much as the path says.
+fn sending_by_path() -> Upstream {
+    Upstream::scripted(|talk| {
+        while let Ok(Some(request)) = talk.request() {
+            let path = request.first_line.split(' ').nth(1).unwrap();
+            let length: usize = path[1..].parse().unwrap();
+            talk.say(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n"));
+            let page = page();
+            let mut sent = 0;
+            while sent < length {
+                let count = page.len().min(length - sent);
+                talk.say(&page[..count]);
+                sent += count;
+            }
+        }
+    })
+}
+
+#[test]
+fn responses_arrive_whole_at_a_client_of_http_2_that_reads_slowly_and_in_between_not_at_all() {
+    /// Streams with the lengths of their responses: one of many records, and small ones beside it. None ends where a
+    /// record does, but for one.
+    const RESPONSES: [(u32, usize); 8] = [
+        (1, 12 * 1024 * 1024 + 4321),
+        (3, 1),
+        (5, 777),
+        (7, 16 * 1024),
+        (9, 16 * 1024 + 1),
+        (11, 40_000),
+        (13, 100),
+        (15, 15_000),
+    ];
+    let app = sending_by_path();
+    let gateway = Gateway::before(&app);
+    let mut client = Frames::connect(&gateway.caller());
+    // Only its socket, which is small, holds the gateway back.
+    SockRef::from(client.client.tcp()).set_recv_buffer_size(32 * 1024).unwrap();
+    let widest = 0x7fff_ffff_u32;
+    let streams = [&[0, 4][..], &widest.to_be_bytes()].concat();
+    client.send(frames::frame(frames::SETTINGS, 0, 0, &streams));
+    let connection = (widest - 0xffff).to_be_bytes();
+    client.send(frames::frame(frames::WINDOW_UPDATE, 0, 0, &connection));
+    let ask = |client: &mut Frames, (stream, length): (u32, usize)| {
+        let head = frames::head(&frames::request("GET", &format!("/{length}")));
+        let flags = frames::END_STREAM | frames::END_HEADERS;
+        client.send(frames::frame(frames::HEADERS, flags, stream, &head));
+    };
+    ask(&mut client, RESPONSES[0]);
+    let (mut taken, mut open, page) = ([0; RESPONSES.len()], RESPONSES.len(), page());
+    let (mut next, mut count) = (1, 0);
+    while open > 0 {
+        if count % 40 == 0 && next < RESPONSES.len() {
+            // Two more are asked for, which wait behind what is on its way, and nobody reads.
+            for response in RESPONSES[next..].iter().take(2) {
+                ask(&mut client, *response);
+                next += 1;
+            }
+            std::thread::sleep(WHILE / 2);
+        }
+        let frame = client.next().unwrap();
+        count += 1;
+        if count < 300 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(![frames::RST_STREAM, frames::GOAWAY].contains(&frame.kind), "{frame:?}");
+        let Some(at) = RESPONSES.iter().position(|(stream, _)| *stream == frame.stream) else {
+            continue;
+        };
+        if frame.kind == frames::DATA {
+            check(&frame.payload, taken[at], &page);
+            taken[at] += frame.payload.len();
+        }
+        open -= usize::from(frame.flags & frames::END_STREAM != 0);
+    }
+    assert_eq!(taken, RESPONSES.map(|(_, length)| length));
 }
 
 /// An app that sends more than may be under way, and tells how much the gateway took.

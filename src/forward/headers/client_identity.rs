@@ -44,7 +44,7 @@ enum Detail {
 /// One header: its name in lower case, and its value.
 type Line = (&'static str, String);
 
-/// The headers of one verdict, ready to be put on every request of its connection.
+/// The headers of one verdict, ready to be put on every request of a connection that has it.
 pub struct ClientIdentityHeaders(Result<Vec<(HeaderName, HeaderValue)>, TooLong>);
 
 /// An identity that does not fit into `bytes_max`.

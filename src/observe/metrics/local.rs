@@ -37,7 +37,7 @@ impl LocalCounters {
         self.shared.plain[place.unwrap_or(last)].add(1);
     }
 
-    /// A site's name as all share it, and its counters; its connections keep both.
+    /// The name that a site is counted by, which is that of the others where too many have come, and its counters.
     pub fn site(&self, name: &str) -> (Arc<str>, Arc<SiteCounters>) {
         let mut sites = self.sites.borrow_mut();
         if let Some((name, counters)) = sites.get(name) {
@@ -50,7 +50,7 @@ impl LocalCounters {
         entered
     }
 
-    /// Notes a client that was verified at a site, which is named as all share it.
+    /// Notes a client that was verified at a site, by the name that it is counted by.
     pub fn saw(&self, site: &Arc<str>, identity: &Identity, now: i64) {
         self.shared.clients.note(site, identity, now);
     }
