@@ -215,7 +215,7 @@ fn terms(text: &mut Text, look: &Snapshot) {
     text.begin(&CERTIFICATES);
     for (site, term) in sites().filter(|(_, term)| term.kind != Kind::Crl) {
         if let Some(ends) = term.ends {
-            let labels = [term.kind.as_str(), &site, &term.name, &term.id()];
+            let labels = [term.kind.as_str(), site, &term.name, &term.id()];
             text.sample(&CERTIFICATES, &labels, ends);
         }
     }
@@ -231,7 +231,7 @@ fn terms(text: &mut Text, look: &Snapshot) {
         lists.filter_map(|(site, term)| Some((term.ends?, site, term))).collect();
     lists.sort_by_key(|(ends, ..)| *ends);
     for (ends, site, term) in lists {
-        text.sample(&LISTS, &[&site, &term.name, &term.id()], ends);
+        text.sample(&LISTS, &[site, &term.name, &term.id()], ends);
     }
     text.begin(&EXPIRING);
     for kind in kinds() {

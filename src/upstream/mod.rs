@@ -229,7 +229,7 @@ where
                 Err(error) => error,
             };
             if let Some(unsent) = error.take_message() {
-                request = Box::new(unsent);
+                *request = unsent;
                 if is_reused {
                     // It was closed meanwhile; that says nothing of the endpoint.
                     known.counters.retries.add(1);

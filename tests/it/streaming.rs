@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -170,6 +171,12 @@ fn sending_by_path() -> Upstream {
     })
 }
 
+/// Reads nothing for a while.
+#[expect(clippy::disallowed_methods, reason = "nothing tells of a client that does not read")]
+fn pause(time: Duration) {
+    thread::sleep(time);
+}
+
 #[test]
 fn responses_arrive_whole_at_a_client_of_http_2_that_reads_slowly_and_in_between_not_at_all() {
     /// Streams with the lengths of their responses: one of many records, and small ones beside it. None ends where a
@@ -209,12 +216,12 @@ fn responses_arrive_whole_at_a_client_of_http_2_that_reads_slowly_and_in_between
                 ask(&mut client, *response);
                 next += 1;
             }
-            std::thread::sleep(WHILE / 2);
+            pause(WHILE / 2);
         }
         let frame = client.next().unwrap();
         count += 1;
         if count < 300 {
-            std::thread::sleep(Duration::from_millis(1));
+            pause(Duration::from_millis(1));
         }
         assert!(![frames::RST_STREAM, frames::GOAWAY].contains(&frame.kind), "{frame:?}");
         let Some(at) = RESPONSES.iter().position(|(stream, _)| *stream == frame.stream) else {

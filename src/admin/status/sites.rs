@@ -27,13 +27,13 @@ pub(super) fn sites(out: &mut String, look: &Snapshot) {
 
 fn of_site(out: &mut String, look: &Snapshot, site: &Site) {
     let (name, client) = (site.name(), &site.config.client);
-    _ = write!(out, "<article><h3>{}</h3>", Escaped(&name));
+    _ = write!(out, "<article><h3>{}</h3>", Escaped(name));
     let others = site.config.server_names.iter().skip(1).map(|name| name.value.to_string());
     let others = others.collect::<Vec<_>>().join(", ");
     if !others.is_empty() {
         _ = write!(out, "<p class=\"note\">also {}</p>", Escaped(&others));
     }
-    app(out, look, site, &name);
+    app(out, look, site, name);
     if let Some(totals) = look.sites.get(name) {
         let p95 = totals.exchange.quantile(0.95).map_or_else(|| "–".to_owned(), seconds);
         out.push_str("<dl class=\"facts\">");

@@ -8,11 +8,14 @@ use crate::identity::Identity;
 
 use super::{EndpointCounters, Flood, NAMES_MAX, SiteCounters, WorkerCounters, enter};
 
+/// The name that a site is counted by, and its counters.
+type Entry = (Arc<str>, Arc<SiteCounters>);
+
 /// What one worker counts with; stays on its thread.
 #[derive(Debug)]
 pub struct LocalCounters {
     shared: Arc<WorkerCounters>,
-    sites: RefCell<HashMap<String, (Arc<str>, Arc<SiteCounters>)>>,
+    sites: RefCell<HashMap<String, Entry>>,
 }
 
 impl LocalCounters {
