@@ -146,6 +146,7 @@ fn service(
             None => (Entry::Fine, Some(Running::begin(&worker))),
         };
         let (trust, head_start) = (Rc::clone(&standing), head_start.take());
+        let standing = Rc::clone(&standing);
         // On the heap for as long as it lasts: the library keeps room for it on each idle connection.
         let request = Box::new(request);
         let exchange = forward::exchange(caller, trust, entry, request, head_start, move || {
@@ -159,7 +160,9 @@ fn service(
                 activity.switch(tunnel);
                 return Ok(response);
             }
-            if is_http1 && (is_last || worker.draining.get().is_some()) {
+            // What has become of the trust meanwhile, the driver may not have heard yet.
+            let is_last = || is_last || worker.draining.get().is_some() || !standing.holds();
+            if is_http1 && is_last() {
                 let headers = response.headers_mut();
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
